@@ -1,0 +1,144 @@
+"""What a command says, and where: results on stdout, progress and logs on stderr, errors in one line."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO
+
+import click
+
+from mergekit_speech.errors import MsmError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.progress import Progress
+
+P = ParamSpec("P")
+
+# Wide enough for a table of all tasks when there is no terminal to ask.
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+@dataclass(frozen=True)
+class Output:
+    """The streams of one command, under its --json, --quiet and --debug.
+
+    Attributes:
+        json: Put one JSON document on stdout and nothing else.
+        quiet: Neither logs nor progress.
+        debug: Show the traceback of an error.
+        stdout: Where results go. Under --json, `sys.stdout` itself leads to stderr while the command runs.
+    """
+
+    json: bool
+    quiet: bool
+    debug: bool
+    stdout: TextIO
+
+    def log(self, text: str) -> None:
+        """Write a line to stderr, unless quiet."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def progress(self) -> Progress:
+        """Make a progress display on stderr; it shows nothing under --quiet or --json, or without a terminal."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        console = Console(stderr=True)
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=self.quiet or self.json or not console.is_terminal,
+        )
+
+    def table(self, renderable: RenderableType) -> None:
+        """Print a table, or anything else that rich renders, to stdout, unless --json asks for the document only."""
+        if self.json:
+            return
+        from rich.console import Console
+
+        width = None if self.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+        Console(file=self.stdout, width=width).print(renderable)
+
+    def result(self, document: Mapping[str, object]) -> None:
+        """Write the command's result as one JSON document to stdout, under --json; call it once.
+
+        Args:
+            document: Plain data; paths become strings, numpy scalars numbers, and NaN and infinities null.
+        """
+        if self.json:
+            click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False), file=self.stdout)
+
+
+class Failure(click.ClickException):
+    """An error as click shows it: one line on stderr and an exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def common_options(function: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
+    """Give a command --json, --quiet and --debug, and turn its errors into one line and an exit code.
+
+    Args:
+        function: The command's body. It gets an `Output` before its own parameters.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Put one JSON document on stdout and nothing else.")
+    @click.option("--quiet", is_flag=True, help="Show neither progress nor logs.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        flags = {name: bool(kwargs.pop(name)) for name in ("as_json", "quiet", "debug")}
+        out = Output(flags["as_json"], flags["quiet"], flags["debug"], sys.stdout)
+        # A library that prints must not spoil the document.
+        with redirect_stdout(sys.stderr) if out.json else nullcontext():
+            _run(functools.partial(function, out, *args, **kwargs), debug=out.debug)
+
+    return wrapper
+
+
+def _run(body: Callable[[], None], *, debug: bool) -> None:
+    try:
+        body()
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        raise _failure(error, debug=debug) from error
+
+
+def _failure(error: BaseException, *, debug: bool) -> Failure:
+    if isinstance(error, MsmError):
+        return Failure(str(error), error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        return Failure("stopped by Ctrl-C", 1)
+    text = " ".join(str(error).split())
+    hint = "" if debug else "; run again with --debug for the traceback"
+    return Failure(f"unexpected {type(error).__name__}: {text}{hint}", 1)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
