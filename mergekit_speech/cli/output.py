@@ -82,14 +82,6 @@ class Output:
             click.echo(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False), file=self.stdout)
 
 
-class Failure(click.ClickException):
-    """An error as click shows it: one line on stderr and an exit code."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 def common_options(function: Callable[Concatenate[Output, P], None]) -> Callable[..., None]:
     """Give a command --json, --quiet and --debug, and turn its errors into one line and an exit code.
 
@@ -119,17 +111,18 @@ def _run(body: Callable[[], None], *, debug: bool) -> None:
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
-        raise _failure(error, debug=debug) from error
+        click.echo(f"Error: {_describe(error, debug=debug)}", err=True)
+        raise click.exceptions.Exit(error.exit_code if isinstance(error, MsmError) else 1) from error
 
 
-def _failure(error: BaseException, *, debug: bool) -> Failure:
+def _describe(error: BaseException, *, debug: bool) -> str:
     if isinstance(error, MsmError):
-        return Failure(str(error), error.exit_code)
+        return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return Failure("stopped by Ctrl-C", 1)
+        return "stopped by Ctrl-C"
     text = " ".join(str(error).split())
     hint = "" if debug else "; run again with --debug for the traceback"
-    return Failure(f"unexpected {type(error).__name__}: {text}{hint}", 1)
+    return f"unexpected {type(error).__name__}: {text}{hint}"
 
 
 def _plain(value: object) -> object:
