@@ -1,0 +1,112 @@
+"""Strategies and tasks by name: built-ins are found by the name of their module, plugins by entry point.
+
+Listing imports nothing but the folder's own package; loading imports only what is asked for, so a broken plugin breaks
+only itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from mergekit_speech.api import Strategy
+from mergekit_speech.errors import StrategyError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[T]):
+    """What one can ask for by name.
+
+    Attributes:
+        word: What the things are called in messages.
+        package: Package whose plain modules are the built-ins; it is also the entry-point group of plugins.
+        attribute: Name of the object that a built-in's module holds.
+        kind: Class of the objects; None when any will do.
+    """
+
+    word: str
+    package: str
+    attribute: str
+    kind: type[T] | None = None
+
+    def names(self) -> list[str]:
+        """List all names, sorted; a plugin that cannot be loaded is listed too."""
+        return sorted({*self._builtins(), *(point.name for point in self._plugins())})
+
+    def load(self, name: str) -> T:
+        """Import what has this name.
+
+        Args:
+            name: Registry name, such as "ties".
+
+        Raises:
+            StrategyError: The name is unknown, two distributions claim it, or what it names cannot be loaded.
+        """
+        found = self._builtins().get(name)
+        points = [point for point in self._plugins() if point.name == name]
+        self._refuse_two(name, found, points)
+        if found is not None:
+            return self._check(getattr(import_module(found), self.attribute, None), f"{found}.{self.attribute}")
+        if points:
+            return self._load_plugin(points[0])
+        names = self.names()
+        listed = ", ".join(names) or "none"
+        raise StrategyError(f"expected a {self.word}, came {name!r}{suggestion(name, names)}; there are: {listed}")
+
+    def _builtins(self) -> dict[str, str]:
+        # A missing package has no modules to offer; a broken one must say so itself.
+        if find_spec(self.package) is None:
+            return {}
+        modules = iter_modules(import_module(self.package).__path__)
+        return {m.name: f"{self.package}.{m.name}" for m in modules if not m.ispkg and not m.name.startswith("_")}
+
+    def _plugins(self) -> tuple[EntryPoint, ...]:
+        return tuple(entry_points(group=self.package))
+
+    def _refuse_two(self, name: str, builtin: str | None, points: list[EntryPoint]) -> None:
+        claims = ([f"the built-in {builtin}"] if builtin else []) + [_describe(point) for point in points]
+        if len(claims) > 1:
+            raise StrategyError(
+                f"expected one {self.word} called {name!r}, came {' and '.join(claims)}; uninstall or rename the plugin"
+            )
+
+    def _load_plugin(self, point: EntryPoint) -> T:
+        try:
+            found = point.load()
+        except Exception as error:
+            raise StrategyError(
+                f"{self.word} {point.name!r} of {_describe(point)} cannot be loaded: {type(error).__name__}: {error}; "
+                "update or uninstall that plugin"
+            ) from error
+        return self._check(found, _describe(point))
+
+    def _check(self, found: object, where: str) -> T:
+        if found is None or (self.kind is not None and not isinstance(found, self.kind)):
+            expected = self.kind.__name__ if self.kind else f"object called {self.attribute}"
+            raise StrategyError(f"expected {where} to be a {expected}, came {found!r}; see mergekit_speech.api")
+        return cast(T, found)
+
+
+def suggestion(word: str, choices: Iterable[str]) -> str:
+    """Give " (did you mean 'ties'?)" for the nearest of the choices, or an empty text when none is near."""
+    near = get_close_matches(word, list(choices), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _describe(point: EntryPoint) -> str:
+    owner = f"distribution {point.dist.name!r}" if point.dist else "an unknown distribution"
+    return f"the plugin {point.value!r} of {owner}"
+
+
+STRATEGIES: Registry[Strategy] = Registry("strategy", "mergekit_speech.strategies", "STRATEGY", Strategy)
+TASKS: Registry[Any] = Registry("task", "mergekit_speech.tasks", "TASK")
