@@ -1,0 +1,50 @@
+# Needs make and Python >= 3.11; every target makes .venv by itself, with the tested versions of constraints.txt.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
+IS_PYTHON_311 := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+
+# More threads than idle cores make small models many times slower, and no test may reach a network.
+test: export OMP_NUM_THREADS := 1
+test: export OMP_WAIT_POLICY := PASSIVE
+test: export HF_HUB_OFFLINE := 1
+
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types bench-merge clean
+
+demo: $(VENV)/installed
+	$(BIN)/msm demo $(ARGS)
+
+test: lint types
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+bench-merge: $(VENV)/installed-dev
+	$(BIN)/python benchmarks/merge_speed.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(BIN)/python:
+	@set -e; \
+	for python in $(PYTHON) $(PYTHONS); do \
+	  if $$python $(IS_PYTHON_311) 2>/dev/null; then echo "Making $(VENV) with $$python"; exec $$python -m venv --clear $(VENV); fi; \
+	done; \
+	echo "Error: expected Python 3.11 or newer, tried: $(PYTHON) $(PYTHONS); install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	exit 1
+
+# The bare time stamps of .venv/bin/python belong to the interpreter that it links to, hence order-only.
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

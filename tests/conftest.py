@@ -1,0 +1,69 @@
+"""What many tests share: the folder of real speech, and tiny encoders as transformers saves them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+# Before anything imports torch or transformers: no network, and one thread for models this small.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parent.parent
+FAMILIES = ("hubert", "wav2vec2", "wavlm")
+TINY = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "conv_dim": (16,) * 7,
+    "num_conv_pos_embeddings": 16,
+    "num_conv_pos_embedding_groups": 4,
+}
+
+
+@pytest.fixture(scope="session")
+def speech() -> Path:
+    """The folder of real recordings: MSM_SPEECH_DATA, or shared/speech beside the checkout."""
+    folder = Path(os.environ.get("MSM_SPEECH_DATA") or ROOT.parent / "shared" / "speech")
+    if not folder.is_dir():
+        reason = f"no real speech at {str(folder)!r}: set MSM_SPEECH_DATA to the folder that holds pr/manifest.jsonl"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_encoders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Directories of tiny random encoders, by family; 20 ms frames at 16 kHz as in the real ones. Never write there."""
+    folder = tmp_path_factory.mktemp("tiny_encoders")
+    for seed, family in enumerate(FAMILIES):
+        _save_tiny_encoder(family, folder / family, seed)
+    return {family: folder / family for family in FAMILIES}
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def tiny_encoder(request: pytest.FixtureRequest, tiny_encoders: Mapping[str, Path]) -> Path:
+    """Each family's tiny encoder in turn."""
+    return tiny_encoders[request.param]
+
+
+@pytest.fixture(scope="session")
+def tiny_hubert(tiny_encoders: Mapping[str, Path]) -> Path:
+    """The tiny HuBERT, for tests to which the family does not matter."""
+    return tiny_encoders["hubert"]
+
+
+def _save_tiny_encoder(family: str, folder: Path, seed: int) -> None:
+    import torch
+    from transformers import AutoConfig, AutoModel, Wav2Vec2FeatureExtractor
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AutoModel.from_config(AutoConfig.for_model(family, **TINY))
+    model.save_pretrained(folder)
+    Wav2Vec2FeatureExtractor().save_pretrained(folder)
