@@ -29,9 +29,9 @@ class Scope(enum.Enum):
     ELEMENT = "element"
     """Element i of the inputs, scalars and i: the engine may cut parameters anywhere."""
     TENSOR = "tensor"
-    """The whole parameter. Always right, so the default."""
+    """The whole parameter. Always right, so the default. With `measure`, sums over the parameter come first."""
     MODEL = "model"
-    """Sums over all parameters too: `measure` and `settle` run before `merge`."""
+    """Sums over all parameters too: `measure` and `settle` run before any `merge`."""
 
 
 @dataclass(frozen=True)
@@ -146,17 +146,18 @@ class Strategy:
 
     Attributes:
         merge: `merge(block, args, found)` gives a new float32 array of the shape of `block.base`; it never writes to
-            the block. `found` is what `settle` gave last, empty unless the scope is MODEL.
+            the block. `found` is what `settle` gave last, empty if nothing is measured.
         summary: One line on what it does.
         source: Paper and equation, or address.
         scope: One for all settings, or a function of the settings.
         needs: Which checkpoints it takes.
         params: Settings by name.
         arrays: "torch" if `merge` needs tensors; "any" if it uses only what numpy and torch share (see `namespace`).
-        passes: How often the parameters are measured before `merge`; for scope MODEL only.
+        passes: How often blocks are measured before `merge`; never under scope ELEMENT.
         measure: `measure(block, args, found)` gives counts or sums of one block.
-        settle: `settle(sums, args, found)` turns the sums over all blocks into what the next pass, or `merge`, finds.
-        cuts: For scope MODEL: `measure` and `merge` bear any cut, and the sums are exact (integers) under any cut.
+        settle: `settle(sums, args, found)` turns the sums over the scope into what the next pass, or `merge`, finds.
+        cuts: `measure` and `merge` bear any cut although the scope is not ELEMENT; the sums must then be exact under
+            any cut, such as counts.
         copies: Most float32 arrays of a block's size that `merge` and `measure` hold at once, inputs not counted.
         fused: A twin of `merge` for data on a device; `merge` is its reference.
     """
@@ -181,8 +182,11 @@ class Strategy:
 
     def cuts_for(self, args: Args) -> bool:
         """Say whether parameters may be cut under these settings."""
-        scope = self.scope_for(args)
-        return scope is Scope.ELEMENT or (scope is Scope.MODEL and self.cuts)
+        return self.cuts or self.scope_for(args) is Scope.ELEMENT
+
+    def passes_for(self, args: Args) -> int:
+        """Give the number of measuring passes under these settings."""
+        return 0 if self.scope_for(args) is Scope.ELEMENT else self.passes
 
 
 def namespace(array: Array) -> Any:
