@@ -1,0 +1,97 @@
+"""Every command and program of README.md runs as it stands there, with fewer steps, on tiny data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mergekit_speech.cli import main
+from tests.conftest import ROOT
+from tests.readme.blocks import commands, fenced
+
+README = ROOT / "README.md"
+CLIPS = ROOT / "mergekit_speech" / "demo" / "clips"
+STEPS = 4
+CLIPS_OF_A_SPLIT = 6
+EMOTIONS = ("angry", "happy")
+
+
+def test_make_targets_exist() -> None:
+    named = [line for line in commands(README) if not line.startswith("msm ")]
+    assert named == ["make demo", "make test"]
+    for line in named:
+        subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_encoders: Mapping[str, Path]) -> Path:
+    """A folder with `base/` and `speech/`, as README.md assumes them."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(tiny_encoders["hubert"], folder / "base")
+    (folder / "speech").mkdir()
+    (folder / "speech" / "audio").symlink_to(CLIPS / "audio")
+    for task in ("pr", "ks", "sid"):
+        write_manifest(folder / "speech" / task, few_clips(CLIPS / task / "manifest.jsonl"))
+    words = few_clips(CLIPS / "ks" / "manifest.jsonl")
+    emotions = [row | {"label": EMOTIONS[index % 2]} for index, row in enumerate(words)]
+    write_manifest(folder / "speech" / "er", emotions)
+    return folder
+
+
+def few_clips(manifest: Path) -> list[dict[str, object]]:
+    """Take some clips of each split; those that are not in training only with labels that training has."""
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    taken = [row for row in rows if row["split"] == "train"][:CLIPS_OF_A_SPLIT]
+    labels = {row.get("label") for row in taken}
+    for split in ("valid", "test"):
+        taken += [row for row in rows if row["split"] == split and row.get("label") in labels][:CLIPS_OF_A_SPLIT]
+    return taken
+
+
+def write_manifest(folder: Path, rows: list[dict[str, object]]) -> None:
+    folder.mkdir()
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def with_few_steps(text: str) -> str:
+    return re.sub(r"(steps[ =])\d+", rf"\g<1>{STEPS}", text)
+
+
+def test_every_command_and_program_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoModel
+
+    monkeypatch.chdir(place)
+    listed = [line for line in commands(README) if line.startswith("msm ")]
+    # The last ones build on what the Python program leaves.
+    verbs, rest = listed[:3], listed[3:]
+    run_commands(verbs)
+    for program in fenced(README, "python"):
+        exec(compile(with_few_steps(program), str(README), "exec"), {})
+    run_commands(rest)
+    merged = place / "merged"
+    assert (merged / "model.safetensors").read_bytes() != (place / "base" / "model.safetensors").read_bytes()
+    assert AutoModel.from_pretrained(merged).config.hidden_size == 32
+
+
+def run_commands(lines: list[str]) -> None:
+    for line in lines:
+        done = CliRunner().invoke(main, shlex.split(with_few_steps(line))[1:], catch_exceptions=False)
+        assert done.exit_code == 0, f"{line}\n{done.output}"
+
+
+def test_manifest_line_is_json_with_the_fields_named() -> None:
+    (line,) = fenced(README, "json")
+    assert json.loads(line).keys() == {"id", "path", "duration", "speaker", "split", "phones"}
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]+)\)", README.read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
