@@ -32,15 +32,21 @@ class Registry(Generic[T]):
         package: Package whose plain modules are the built-ins; it is also the entry-point group of plugins.
         attribute: Name of the object that a built-in's module holds.
         kind: Class of the objects; None when any will do.
+        restore: What to do when the package is missing; empty when it may be.
     """
 
     word: str
     package: str
     attribute: str
     kind: type[T] | None = None
+    restore: str = ""
 
     def names(self) -> list[str]:
-        """List all names, sorted; a plugin that cannot be loaded is listed too."""
+        """List all names, sorted; a plugin that cannot be loaded is listed too.
+
+        Raises:
+            StrategyError: The package of the built-ins is missing.
+        """
         return sorted({*self._builtins(), *(point.name for point in self._plugins())})
 
     def load(self, name: str) -> T:
@@ -50,7 +56,8 @@ class Registry(Generic[T]):
             name: Registry name, such as "ties".
 
         Raises:
-            StrategyError: The name is unknown, two distributions claim it, or what it names cannot be loaded.
+            StrategyError: The name is unknown, two distributions claim it, what it names cannot be loaded, or the
+                package of the built-ins is missing.
         """
         found = self._builtins().get(name)
         points = [point for point in self._plugins() if point.name == name]
@@ -66,6 +73,8 @@ class Registry(Generic[T]):
     def _builtins(self) -> dict[str, str]:
         # A missing package has no modules to offer; a broken one must say so itself.
         if find_spec(self.package) is None:
+            if self.restore:
+                raise StrategyError(f"expected the package {self.package!r}, came none: {self.restore}")
             return {}
         modules = iter_modules(import_module(self.package).__path__)
         return {m.name: f"{self.package}.{m.name}" for m in modules if not m.ispkg and not m.name.startswith("_")}
@@ -108,5 +117,9 @@ def _describe(point: EntryPoint) -> str:
     return f"the plugin {point.value!r} of {owner}"
 
 
-STRATEGIES: Registry[Strategy] = Registry("strategy", "mergekit_speech.strategies", "STRATEGY", Strategy)
+_LOST_LINK = (
+    "the link mergekit_speech/strategies -> ../strategies is lost; reinstall mergekit-speech, or in a checkout run "
+    "`git config core.symlinks true && git checkout -- mergekit_speech/strategies`"
+)
+STRATEGIES: Registry[Strategy] = Registry("strategy", "mergekit_speech.strategies", "STRATEGY", Strategy, _LOST_LINK)
 TASKS: Registry[Any] = Registry("task", "mergekit_speech.tasks", "TASK")

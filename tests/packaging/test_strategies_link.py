@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +50,23 @@ def test_linters_see_each_strategy_once() -> None:
     shown = [Path(line).resolve() for line in subprocess.check_output(ruff, text=True).splitlines()]
     strategies = [path for path in shown if path.parent == ROOT / "strategies"]
     assert sorted(strategies) == sorted((ROOT / "strategies").glob("*.py"))
+
+
+@pytest.mark.parametrize("left", ["nothing", "a text file"])
+def test_lost_link_says_how_to_restore_it(tmp_path: Path, left: str) -> None:
+    package = tmp_path / "mergekit_speech"
+    package.mkdir()
+    for path in (ROOT / "mergekit_speech").glob("*.py"):
+        shutil.copyfile(path, package / path.name)
+    # What git leaves where links are not allowed.
+    if left == "a text file":
+        (package / "strategies").write_text("../strategies")
+    program = "from mergekit_speech.registry import STRATEGIES; STRATEGIES.load('linear')"
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == (
+        "mergekit_speech.errors.StrategyError: expected the package 'mergekit_speech.strategies', came none: "
+        "the link mergekit_speech/strategies -> ../strategies is lost; reinstall mergekit-speech, or in a checkout run "
+        "`git config core.symlinks true && git checkout -- mergekit_speech/strategies`"
+    )
