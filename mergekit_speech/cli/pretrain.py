@@ -1,0 +1,88 @@
+"""`msm pretrain`: train an encoder from unlabelled audio."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mergekit_speech.cli.output import Output, common_options
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <name>/manifest.jsonl.")
+@click.option("--folder", "folders", multiple=True, required=True, metavar="NAME", help="Manifest to use; repeatable.")
+@click.option(
+    "--held-out-speakers",
+    multiple=True,
+    metavar="NAME",
+    help="Manifest whose validation and test speakers are left out of all others; repeatable.",
+)
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
+@click.option("--layers", default=4, show_default=True, help="Transformer layers.")
+@click.option("--dim", default=192, show_default=True, help="Dimensions of a hidden state.")
+@click.option("--heads", default=6, show_default=True, help="Attention heads.")
+@click.option("--feed-forward", default=640, show_default=True, help="Inner dimensions of the feed-forward modules.")
+@click.option("--channels", default=64, show_default=True, help="Channels of the CNN.")
+@click.option("--clusters", default="100,200", show_default=True, help="k-means codes of each round.")
+@click.option("--steps", default="4000,8000", show_default=True, help="Optimizer steps of each round.")
+@click.option("--layer", default=3, show_default=True, help="Layer whose features later rounds cluster.")
+@click.option("--batch-seconds", default=32.0, show_default=True, help="Audio in a batch, seconds.")
+@click.option("--lr", default=5e-4, show_default=True, help="Peak learning rate.")
+@click.option("--continue", "carry_on", is_flag=True, help="Later rounds start from the weights of the round before.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--resume", is_flag=True, help="Continue the run in --output.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in --output.")
+@common_options
+def command(
+    out: Output,
+    data: Path,
+    folders: tuple[str, ...],
+    held_out_speakers: tuple[str, ...],
+    output: Path,
+    layers: int,
+    dim: int,
+    heads: int,
+    feed_forward: int,
+    channels: int,
+    clusters: str,
+    steps: str,
+    layer: int,
+    batch_seconds: float,
+    lr: float,
+    carry_on: bool,
+    precision: str,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Pre-train a HuBERT encoder from unlabelled audio.
+
+    k-means over MFCCs gives the codes that the first round predicts at masked frames; later rounds predict
+    codes of the encoder's own features. Clips that any manifest of --data holds out for validation or test are
+    never heard.
+    """
+    from mergekit_speech.pretrain.run import GOAL, pretrain
+    from mergekit_speech.pretrain.selection import pretraining_clips
+    from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings, rounds
+    from mergekit_speech.training.progress import ProgressLine
+
+    settings = PretrainSettings(
+        shape=EncoderShape(layers, dim, heads, feed_forward, channels),
+        rounds=rounds(clusters, steps, layer),
+        batch_seconds=batch_seconds,
+        learning_rate=lr,
+        restart=not carry_on,
+        precision="bf16" if precision == "bf16" else "fp32",
+        seed=seed,
+    )
+    clips = pretraining_clips(data, folders, held_out_speakers)
+    out.log(f"{len(clips)} clips, {sum(clip.duration for clip in clips) / 60:.0f} minutes")
+    with out.progress() as progress:
+        line = ProgressLine(progress, "pre-training", GOAL)
+        report = pretrain(clips, output, settings, observers=[line], resume=resume, overwrite=overwrite)
+    for number, best in enumerate(report.rounds, start=1):
+        out.log(f"round {number}: masked accuracy {best['accuracy']:.3f} at step {best['step']}")
+    out.log(f"encoder: {report.encoder}")
+    out.result({"encoder": report.encoder, "rounds": report.rounds})

@@ -1,0 +1,1 @@
+"""Speech encoders: how each family is built, loaded and saved, and which of its parameters stay as they are."""

@@ -1,0 +1,1 @@
+"""Pre-training from unlabelled audio, HuBERT's way."""

@@ -1,0 +1,109 @@
+"""Masked prediction of codes: the learner, its batches and its validation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mergekit_speech.encoders.pretrained import PretrainedEncoder
+from mergekit_speech.pretrain.codes import Codes
+from mergekit_speech.pretrain.masking import mask_spans
+from mergekit_speech.speech.audio import AudioStore
+from mergekit_speech.speech.batches import pad
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.training.learner import Learner
+
+TEMPERATURE = 0.1
+
+
+@dataclass(frozen=True)
+class MaskedBatch:
+    """Crops of equal length with the codes of their frames.
+
+    Attributes:
+        waveforms: float32, shape `(batch, samples)`.
+        lengths: int64, all equal to `samples`, shape `(batch,)`.
+        codes: int64, shape `(batch, frames)`.
+        masked: bool, shape `(batch, frames)`.
+    """
+
+    waveforms: torch.Tensor
+    lengths: torch.Tensor
+    codes: torch.Tensor
+    masked: torch.Tensor
+
+
+class MaskedPrediction(Learner):
+    """An encoder that names the codes of frames it cannot see.
+
+    Source: HuBERT (arXiv 2106.07447), equations 1 to 3: cross-entropy over the masked frames alone of the cosine
+        similarity to each code's embedding, over a temperature of 0.1.
+    """
+
+    def __init__(self, encoder: PretrainedEncoder, clusters: int, code_dim: int = 128) -> None:
+        """Adds the prediction head.
+
+        Args:
+            encoder: What is pre-trained, all of it.
+            clusters: Number of codes.
+            code_dim: Dimensions of a code's embedding.
+        """
+        super().__init__()
+        self.encoder = encoder
+        self.final_proj = nn.Linear(encoder.dim, code_dim)
+        self.label_embs_concat = nn.Parameter(torch.empty(clusters, code_dim).uniform_())
+
+    def forward(self, batch: MaskedBatch) -> torch.Tensor:
+        """See `Learner.forward`."""
+        logits, codes = self.predict(batch)
+        return functional.cross_entropy(logits, codes)
+
+    def predict(self, batch: MaskedBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits `(masked frames, clusters)` and codes `(masked frames,)` of a batch."""
+        device = self.label_embs_concat.device
+        masked = batch.masked.to(device)
+        output = self.encoder(batch.waveforms.to(device), batch.lengths.to(device), masked)
+        hidden = self.final_proj(output.last[masked]).float()
+        logits = functional.normalize(hidden, dim=-1) @ functional.normalize(self.label_embs_concat, dim=-1).T
+        return logits / TEMPERATURE, batch.codes.to(device)[masked]
+
+
+class MaskedBatches:
+    """Crops clips to the shortest of their batch, at frame borders, and draws what is hidden."""
+
+    def __init__(self, encoder: PretrainedEncoder, audio: AudioStore, codes: Codes, seed: int) -> None:
+        """Keeps what it takes to make batches; `seed` decides crops and masks."""
+        self._stride, self._frames = encoder.stride, encoder.frames
+        self._audio, self._codes, self._seed = audio, codes, seed
+
+    def __call__(self, clips: Sequence[Clip], number: int) -> MaskedBatch:
+        """Makes batch `number` of the run."""
+        rng = np.random.default_rng((self._seed, number))
+        waveforms = [self._audio.read(clip) for clip in clips]
+        samples = min(len(waveform) for waveform in waveforms)
+        frames = int(self._frames(torch.tensor(samples)))
+        crops, codes = [], []
+        for clip, waveform in zip(clips, waveforms, strict=True):
+            known = self._codes[clip.path]
+            first = int(rng.integers(0, min((len(waveform) - samples) // self._stride, len(known) - frames) + 1))
+            crops.append(waveform[first * self._stride : first * self._stride + samples])
+            codes.append(known[first : first + frames])
+        batch = pad(clips, crops)
+        masked = torch.from_numpy(mask_spans(len(clips), frames, rng))
+        return MaskedBatch(batch.waveforms, batch.lengths, torch.from_numpy(np.stack(codes)), masked)
+
+
+def validate(learner: MaskedPrediction, batches: Sequence[MaskedBatch]) -> Mapping[str, float]:
+    """Loss and accuracy over the masked frames of fixed batches."""
+    loss = correct = total = 0.0
+    for batch in batches:
+        logits, codes = learner.predict(batch)
+        loss += float(functional.cross_entropy(logits, codes, reduction="sum"))
+        correct += float((logits.argmax(dim=-1) == codes).sum())
+        total += len(codes)
+    return {"loss": loss / total, "accuracy": correct / total}

@@ -1,0 +1,150 @@
+"""Pre-trains an encoder from unlabelled audio, round after round."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mergekit_speech.encoders.family import families
+from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder, new_encoder, save_encoder
+from mergekit_speech.pretrain.codes import cluster, hidden_features, spectral_features
+from mergekit_speech.pretrain.masked_prediction import MaskedBatches, MaskedPrediction, validate
+from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings
+from mergekit_speech.shards.folder import whole_folder
+from mergekit_speech.speech.audio import AudioStore
+from mergekit_speech.speech.batches import BatchLimits, ClipStream
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.training.checkpoints import DiskCheckpoints
+from mergekit_speech.training.events import Observer
+from mergekit_speech.training.feed import Feed
+from mergekit_speech.training.loop import Loop, Outcome
+from mergekit_speech.training.recording import JsonLines, TensorBoard
+from mergekit_speech.training.run_folder import RunFolder
+from mergekit_speech.training.settings import Goal
+from mergekit_speech.training.versions import versions
+
+GOAL = Goal("loss", lower_is_better=True)
+VALIDATION_SHARE = 0.03
+
+
+@dataclass(frozen=True)
+class PretrainReport:
+    """What a pre-training run made.
+
+    Attributes:
+        encoder: The encoder's directory.
+        rounds: The best validation of each round: `loss` and `accuracy` over masked frames, `step`.
+    """
+
+    encoder: Path
+    rounds: Sequence[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    settings: PretrainSettings
+    audio: AudioStore
+    train: Sequence[Clip]
+    valid: Sequence[Clip]
+    folder: RunFolder
+    observers: Sequence[Observer]
+    resume: bool
+
+
+def pretrain(
+    clips: Sequence[Clip],
+    output: Path,
+    settings: PretrainSettings,
+    *,
+    observers: Sequence[Observer] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+) -> PretrainReport:
+    """Pre-trains a HuBERT encoder on unlabelled clips and writes a run folder.
+
+    Source: HuBERT (arXiv 2106.07447): k-means over MFCCs gives the codes of the first round, k-means over the
+        encoder's own features those of the next.
+
+    Args:
+        clips: What to hear; 3 % of them, drawn from the seed, only validate.
+        output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
+        settings: How.
+        observers: Told of every step, beside the files of the run.
+        resume: Continue the run in `output`.
+        overwrite: Replace the run in `output`.
+
+    Raises:
+        OutputError: `output` is taken, or the disk is full.
+        DataError: A clip cannot be used, or the loss is not finite.
+        Interrupted: Ctrl-C; `resume` continues.
+    """
+    folder = RunFolder(output)
+    record = {"kind": "pretrain", "settings": asdict(settings), "clips": len(clips), "versions": versions()}
+    folder.open(record, resume=resume, overwrite=overwrite)
+    valid, train = _split(clips, settings.seed)
+    job = _Job(settings, AudioStore(2 << 30), train, valid, folder, observers, resume)
+    results: list[dict[str, float]] = []
+    encoder: PretrainedEncoder | None = None
+    for number in range(len(settings.rounds)):
+        encoder, outcome = _round(job, number, encoder)
+        results.append({"step": outcome.best_step, **outcome.best})
+    shutil.rmtree(folder.encoder, ignore_errors=True)
+    shutil.copytree(_encoder_folder(folder, len(settings.rounds) - 1), folder.encoder)
+    folder.finish({"rounds": results, "hours": sum(clip.duration for clip in clips) / 3600})
+    return PretrainReport(folder.encoder, results)
+
+
+def fresh_encoder(shape: EncoderShape, seed: int) -> PretrainedEncoder:
+    """Builds an encoder of the shape with random weights."""
+    return new_encoder(shape.config(), families()["hubert"], normalize=False, seed=seed)
+
+
+def _split(clips: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:
+    order = np.random.default_rng(seed).permutation(len(clips))
+    count = max(1, round(VALIDATION_SHARE * len(clips)))
+    return [clips[index] for index in order[:count]], [clips[index] for index in sorted(order[count:])]
+
+
+def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[PretrainedEncoder, Outcome]:
+    turn, settings = job.settings.rounds[number], job.settings.loop(number)
+    extract = spectral_features if before is None or turn.layer is None else hidden_features(before.eval(), turn.layer)
+    codes = cluster([*job.train, *job.valid], job.audio, extract, turn.clusters, settings.seed)
+    if before is None or job.settings.restart:
+        encoder = fresh_encoder(job.settings.shape, settings.seed)
+    else:
+        encoder = load_encoder(_encoder_folder(job.folder, number - 1))
+    learner = MaskedPrediction(encoder, turn.clusters)
+    batches = MaskedBatches(encoder, job.audio, codes, settings.seed)
+    limits = BatchLimits(seconds=job.settings.batch_seconds)
+    fixed = [batches([clip], index) for index, clip in enumerate(job.valid)]
+    place = _round_folder(job.folder, number)
+    place.mkdir(parents=True, exist_ok=True)
+    loop = Loop(
+        learner,
+        Feed(ClipStream(job.train, limits, settings.seed), batches),
+        settings,
+        lambda: validate(learner, fixed),
+        GOAL,
+        DiskCheckpoints(place / "checkpoints"),
+        [JsonLines(place / "metrics.jsonl"), TensorBoard(place / "tensorboard"), *job.observers],
+    )
+    outcome = loop.run(resume=job.resume)
+    _keep(encoder, _encoder_folder(job.folder, number))
+    return encoder, outcome
+
+
+def _keep(encoder: PretrainedEncoder, folder: Path) -> None:
+    with whole_folder(folder, overwrite=True) as partial:
+        save_encoder(encoder, partial)
+
+
+def _round_folder(folder: RunFolder, number: int) -> Path:
+    return folder.path / f"round-{number + 1}"
+
+
+def _encoder_folder(folder: RunFolder, number: int) -> Path:
+    return _round_folder(folder, number) / "encoder"

@@ -1,0 +1,146 @@
+"""The numbers that a pre-training run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mergekit_speech.errors import SettingsError
+from mergekit_speech.training.rates import Trapezoid
+from mergekit_speech.training.settings import LoopSettings, Precision
+
+if TYPE_CHECKING:
+    from transformers import HubertConfig
+
+
+@dataclass(frozen=True)
+class EncoderShape:
+    """Size of a HuBERT encoder.
+
+    Attributes:
+        layers: Transformer layers.
+        dim: Dimensions of a hidden state.
+        heads: Attention heads.
+        feed_forward: Inner dimensions of the feed-forward modules.
+        channels: Channels of the CNN.
+        position_kernel: Frames that the positional convolution spans.
+    """
+
+    layers: int = 4
+    dim: int = 192
+    heads: int = 6
+    feed_forward: int = 640
+    channels: int = 64
+    position_kernel: int = 64
+
+    def config(self) -> HubertConfig:
+        """The transformers configuration: HuBERT Base but for size, layer drop and attention dropout."""
+        from transformers import HubertConfig
+
+        return HubertConfig(
+            hidden_size=self.dim,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            intermediate_size=self.feed_forward,
+            conv_dim=(self.channels,) * 7,
+            num_conv_pos_embeddings=self.position_kernel,
+            hidden_dropout=0.1,
+            attention_dropout=0.0,
+            activation_dropout=0.0,
+            feat_proj_dropout=0.1,
+            layerdrop=0.0,
+        )
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of masked prediction.
+
+    Attributes:
+        clusters: Codes that k-means makes.
+        steps: Optimizer steps.
+        layer: Layer of the round before whose features are clustered; None clusters MFCCs.
+    """
+
+    clusters: int
+    steps: int
+    layer: int | None
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """How to pre-train.
+
+    Attributes:
+        shape: Size of the encoder.
+        rounds: In order; the first one clusters MFCCs.
+        batch_seconds: Audio in a batch, seconds.
+        learning_rate: Peak of Adam's rate, reached after 8 % of the steps, then falling to 0.
+        restart: Each round starts from fresh weights, as the paper does; else from the round before.
+        precision: Arithmetic of the forward pass.
+        seed: Decides everything random.
+    """
+
+    shape: EncoderShape = EncoderShape()
+    rounds: tuple[Round, ...] = (Round(100, 4000, None), Round(200, 8000, 3))
+    batch_seconds: float = 32.0
+    learning_rate: float = 5e-4
+    restart: bool = True
+    precision: Precision = "fp32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses rounds that make no sense.
+
+        Raises:
+            SettingsError: There is no round, or one clusters a layer that the encoder lacks.
+        """
+        if not self.rounds:
+            raise SettingsError("pre-training needs at least one round")
+        for turn in self.rounds[1:]:
+            if turn.layer is None or not 0 <= turn.layer <= self.shape.layers:
+                raise SettingsError(
+                    f"the layer to cluster must be between 0 and {self.shape.layers}, got {turn.layer!r}: the encoder"
+                    f" has {self.shape.layers} layers"
+                )
+
+    def loop(self, number: int) -> LoopSettings:
+        """Settings of the training loop in round `number`, counted from 0."""
+        steps = self.rounds[number].steps
+        return LoopSettings(
+            steps=steps,
+            learning_rate=self.learning_rate,
+            rate=Trapezoid(warmup=0.08, hold=0.08),
+            clip_norm=10.0,
+            weight_decay=0.01,
+            betas=(0.9, 0.98),
+            evaluate_every=max(1, min(500, steps // 8)),
+            precision=self.precision,
+            seed=self.seed + number,
+        )
+
+
+def rounds(clusters: str, steps: str, layer: int) -> tuple[Round, ...]:
+    """Reads rounds from two lists such as `100,200` and `4000,8000`.
+
+    Args:
+        clusters: Codes of each round.
+        steps: Optimizer steps of each round.
+        layer: Layer that every round but the first clusters.
+
+    Raises:
+        SettingsError: A list holds something else than positive numbers, or they differ in length.
+    """
+    codes, lengths = _counts("clusters", clusters), _counts("steps", steps)
+    if len(codes) != len(lengths):
+        raise SettingsError(f"clusters and steps need one number a round each, got {clusters!r} and {steps!r}")
+    return tuple(
+        Round(code, length, layer if number else None) for number, (code, length) in enumerate(zip(codes, lengths))
+    )
+
+
+def _counts(name: str, text: str) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise SettingsError(f"{name} must be positive numbers with commas between them, got {text!r}")
+    return [int(part) for part in parts]

@@ -1,0 +1,1 @@
+"""Corpora, clips and batches: how recordings on disk become tensors."""

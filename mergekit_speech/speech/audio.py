@@ -1,0 +1,75 @@
+"""Decodes recordings to 16 kHz mono float32."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mergekit_speech.errors import DataError
+from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
+
+Waveform = npt.NDArray[np.float32]
+
+
+def read_audio(path: Path) -> Waveform:
+    """Reads a recording of any rate and channel count that libsndfile knows.
+
+    Returns:
+        Samples in [-1, 1], float32, shape `(samples,)`, at 16 kHz; channels are averaged.
+
+    Raises:
+        DataError: The file is absent, cannot be decoded, is empty, or holds samples that are not finite.
+    """
+    import soundfile
+
+    if not path.is_file():
+        raise DataError(f"clip {path} does not exist: check the manifest's path and the data folder")
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as fault:
+        raise DataError(
+            f"clip {path} cannot be decoded ({str(fault).splitlines()[0]}): replace it or drop it"
+        ) from fault
+    mono: Waveform = samples.mean(axis=1)
+    if not mono.size:
+        raise DataError(f"clip {path} holds no samples: drop it from the manifest")
+    if not np.isfinite(mono).all():
+        raise DataError(f"clip {path} holds samples that are not finite: replace it or drop it")
+    return mono if rate == SAMPLE_RATE else _resample(mono, rate)
+
+
+def _resample(samples: Waveform, rate: int) -> Waveform:
+    import soxr
+
+    resampled: Waveform = soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ")
+    return resampled
+
+
+class AudioStore:
+    """Keeps decoded clips in memory up to a budget; what does not fit is decoded again each time."""
+
+    def __init__(self, budget: int = 1 << 30) -> None:
+        """Starts empty.
+
+        Args:
+            budget: Bytes of decoded audio to keep (64,000 a second).
+        """
+        self._left = budget
+        self._kept: dict[Path, Waveform] = {}
+
+    def read(self, clip: Clip) -> Waveform:
+        """Returns the clip's samples, shape `(samples,)`; callers must not write to them.
+
+        Raises:
+            DataError: As `read_audio`.
+        """
+        kept = self._kept.get(clip.path)
+        if kept is not None:
+            return kept
+        samples = read_audio(clip.path)
+        if samples.nbytes <= self._left:
+            self._left -= samples.nbytes
+            self._kept[clip.path] = samples
+        return samples

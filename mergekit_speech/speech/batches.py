@@ -1,0 +1,143 @@
+"""Groups clips of similar length into batches, in an order that depends on the seed and the epoch alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mergekit_speech.errors import DataError
+from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
+
+if TYPE_CHECKING:
+    import torch
+    from lhotse import CutSet
+
+    from mergekit_speech.speech.audio import Waveform
+
+
+@dataclass(frozen=True)
+class WaveBatch:
+    """Waveforms padded with zeros to the longest of them.
+
+    Attributes:
+        clips: In the order of the rows.
+        waveforms: float32, shape `(batch, samples)`.
+        lengths: int64, samples of each row before the padding, shape `(batch,)`.
+    """
+
+    clips: tuple[Clip, ...]
+    waveforms: torch.Tensor
+    lengths: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a stream of batches stands: the next batch is number `batch` of epoch `epoch`."""
+
+    epoch: int = 0
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class BatchLimits:
+    """How large a batch may become; whichever limit is reached first closes it.
+
+    Attributes:
+        seconds: Audio in a batch, seconds.
+        clips: Clips in a batch.
+    """
+
+    seconds: float | None = None
+    clips: int | None = None
+
+
+class ClipStream:
+    """An endless, shuffled stream of batches of clips that can be taken up at any position.
+
+    Batches come from lhotse's bucketing sampler, so that clips of a batch have similar lengths.
+    """
+
+    def __init__(self, clips: Sequence[Clip], limits: BatchLimits, seed: int) -> None:
+        """Prepares the stream.
+
+        Args:
+            clips: What to draw from; each clip once an epoch.
+            limits: Size of a batch.
+            seed: Decides the order, together with the epoch.
+
+        Raises:
+            DataError: There is no clip, or one alone is longer than the limit in seconds.
+        """
+        if not clips:
+            raise DataError("no clip to train on: the training split is empty")
+        if limits.seconds is not None:
+            _refuse_long(clips, limits.seconds)
+        self._clips = {clip.source: clip for clip in clips}
+        self._limits = limits
+        self._seed = seed
+
+    def batches(self, start: Position = Position()) -> Iterator[tuple[Position, list[Clip]]]:
+        """Yields batches for ever, each with the position that comes after it."""
+        epoch, skip = start.epoch, start.batch
+        while True:
+            for number, batch in enumerate(self._epoch(epoch), start=1):
+                if number > skip:
+                    yield Position(epoch, number), batch
+            epoch, skip = epoch + 1, 0
+
+    def _epoch(self, epoch: int) -> Iterator[list[Clip]]:
+        from lhotse.dataset import DynamicBucketingSampler
+
+        with warnings.catch_warnings():
+            # An eager cut set is what a manifest that fits into memory should be.
+            warnings.filterwarnings("ignore", message=".*eagerly read CutSet")
+            sampler = DynamicBucketingSampler(
+                _cuts(self._clips.values()),
+                max_duration=self._limits.seconds,
+                max_cuts=self._limits.clips,
+                num_buckets=max(2, min(10, len(self._clips) // 20)),
+                shuffle=True,
+                seed=self._seed,
+            )
+        sampler.set_epoch(epoch)
+        for cuts in sampler:
+            yield [self._clips[cut.id] for cut in cuts]
+
+
+def _cuts(clips: Iterable[Clip]) -> CutSet:
+    from lhotse import CutSet, MonoCut
+
+    return CutSet.from_cuts(MonoCut(id=clip.source, start=0.0, duration=clip.duration, channel=0) for clip in clips)
+
+
+def _refuse_long(clips: Sequence[Clip], seconds: float) -> None:
+    longest = max(clips, key=lambda clip: clip.duration)
+    if longest.duration > seconds:
+        raise DataError(
+            f"{longest.source}: clip {longest.id!r} lasts {longest.duration:.1f} s, more than a whole batch of"
+            f" {seconds:g} s: raise the batch size in seconds or drop the clip"
+        )
+
+
+def pad(clips: Sequence[Clip], waveforms: Sequence[Waveform]) -> WaveBatch:
+    """Pads waveforms of shape `(samples,)` with zeros into one batch."""
+    import torch
+
+    lengths = [len(samples) for samples in waveforms]
+    padded = np.zeros((len(waveforms), max(lengths)), dtype=np.float32)
+    for row, samples in zip(padded, waveforms, strict=True):
+        row[: len(samples)] = samples
+    return WaveBatch(tuple(clips), torch.from_numpy(padded), torch.tensor(lengths))
+
+
+def crop(samples: Waveform, seconds: float, rng: np.random.Generator) -> Waveform:
+    """Cuts `seconds` out of a waveform of shape `(samples,)` at a random place; a shorter one stays whole."""
+    keep = round(seconds * SAMPLE_RATE)
+    if len(samples) <= keep:
+        return samples
+    start = int(rng.integers(0, len(samples) - keep + 1))
+    return samples[start : start + keep]

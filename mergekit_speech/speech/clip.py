@@ -1,0 +1,32 @@
+"""What the toolkit knows of one recording before it reads the audio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SAMPLE_RATE = 16_000
+"""Hz; every encoder family and task here works at this rate."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording as its manifest describes it.
+
+    Attributes:
+        id: Unique within its manifest.
+        path: The audio file.
+        duration: Seconds.
+        split: Name of the split, such as `train`, `valid` or `test`.
+        fields: Everything else on the manifest's line: labels, speaker, text.
+        source: `file:line` of the manifest, for error messages.
+    """
+
+    id: str
+    path: Path
+    duration: float
+    split: str
+    fields: Mapping[str, Any]
+    source: str

@@ -1,0 +1,88 @@
+"""Reads `manifest.jsonl`: one JSON object a line, `path` relative to the data folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mergekit_speech.errors import DataError
+from mergekit_speech.speech.clip import Clip
+
+CLIP_FIELDS = ("id", "path", "duration", "split")
+
+
+def read_manifest(data: Path, folder: str, fields: Sequence[str] = ()) -> list[Clip]:
+    """Reads every clip of `DATA/FOLDER/manifest.jsonl`, in file order.
+
+    Args:
+        data: The data folder, to which the clips' paths are relative.
+        folder: Name of the folder below it that holds the manifest.
+        fields: Fields that each line must have beside `id`, `path`, `duration` (seconds) and `split`.
+
+    Raises:
+        DataError: The manifest is absent, empty, not JSON lines, repeats an id, or lacks a field.
+    """
+    path = data / folder / "manifest.jsonl"
+    if not path.is_file():
+        raise DataError(f"no manifest at {path}: expected a file with one JSON object a line; {_offer(data)}")
+    clips = [
+        _clip(data, line, f"{path}:{number}", fields)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.strip()
+    ]
+    if not clips:
+        raise DataError(f"{path} holds no clip: expected one JSON object a line")
+    _refuse_repeats(clips)
+    return clips
+
+
+def manifest_folders(data: Path) -> list[str]:
+    """Names of the folders below `data` that hold a manifest, sorted.
+
+    Raises:
+        DataError: `data` is not a folder.
+    """
+    if not data.is_dir():
+        raise DataError(f"data folder {data} does not exist: give the folder that holds <task>/manifest.jsonl")
+    return sorted(path.parent.name for path in data.glob("*/manifest.jsonl"))
+
+
+def _offer(data: Path) -> str:
+    names = manifest_folders(data)
+    return f"{data} has manifests for: {', '.join(names)}" if names else f"{data} has no <task>/manifest.jsonl at all"
+
+
+def _clip(data: Path, line: str, source: str, fields: Sequence[str]) -> Clip:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as fault:
+        raise DataError(f"{source}: not a JSON object ({fault.msg} at column {fault.colno})") from fault
+    if not isinstance(row, dict):
+        raise DataError(f"{source}: expected a JSON object, got {row!r:.60}")
+    missing = [name for name in (*CLIP_FIELDS, *fields) if name not in row]
+    if missing:
+        raise DataError(f"{source}: missing field{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}")
+    return Clip(
+        id=str(row["id"]),
+        path=data / str(row["path"]),
+        duration=_duration(row["duration"], source),
+        split=str(row["split"]),
+        fields={name: value for name, value in row.items() if name not in CLIP_FIELDS},
+        source=source,
+    )
+
+
+def _duration(value: Any, source: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise DataError(f"{source}: duration must be a positive number of seconds, got {value!r}")
+    return float(value)
+
+
+def _refuse_repeats(clips: Iterable[Clip]) -> None:
+    first: dict[str, str] = {}
+    for clip in clips:
+        if clip.id in first:
+            raise DataError(f"{clip.source}: id {clip.id!r} stands already at {first[clip.id]}; ids must be unique")
+        first[clip.id] = clip.source

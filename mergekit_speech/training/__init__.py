@@ -1,0 +1,1 @@
+"""The one training loop, which fine-tuning, probing and pre-training share."""

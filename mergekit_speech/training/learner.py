@@ -1,0 +1,25 @@
+"""What the loop trains: a model with its loss, and the parameters that move at each step."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Learner(nn.Module, abc.ABC):
+    """A model that turns a batch into a loss."""
+
+    @abc.abstractmethod
+    def forward(self, batch: Any) -> torch.Tensor:
+        """Returns the loss of a batch: a scalar, the mean over its items."""
+
+    def trained(self) -> list[nn.Parameter]:
+        """Every parameter that moves at some step of the run, in a fixed order."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
+    def enter(self, step: int) -> bool:
+        """Prepares for a step, counted from 0; says whether the set of moving parameters changed."""
+        return step == 0

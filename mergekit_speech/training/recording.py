@@ -1,0 +1,83 @@
+"""Observers that leave files: `metrics.jsonl` always, TensorBoard events beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import IO, Any
+
+from mergekit_speech.training.events import EvaluationEvent, StepEvent
+
+
+class JsonLines:
+    """Writes every event as one JSON object a line; on resume, lines after the checkpoint are dropped."""
+
+    def __init__(self, path: Path) -> None:
+        """Writes to `path`, which need not exist."""
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def start(self, done: int, steps: int) -> None:
+        """See `Observer.start`."""
+        kept = self._path.read_text(encoding="utf-8").splitlines() if done and self._path.is_file() else []
+        self._file = self._path.open("w", encoding="utf-8")
+        self._file.writelines(f"{line}\n" for line in kept if json.loads(line)["step"] <= done)
+
+    def stepped(self, event: StepEvent) -> None:
+        """See `Observer.stepped`."""
+        self._write(
+            {
+                "step": event.step,
+                "loss": event.loss,
+                "learning_rate": event.learning_rate,
+                "gradient_norm": event.gradient_norm,
+                "audio_seconds": event.audio_seconds,
+                "seconds": event.seconds,
+            }
+        )
+
+    def evaluated(self, event: EvaluationEvent) -> None:
+        """See `Observer.evaluated`."""
+        self._write({"step": event.step, "valid": dict(event.metrics), "best": event.best})
+
+    def close(self) -> None:
+        """See `Observer.close`."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(row) + "\n")
+            self._file.flush()
+
+
+class TensorBoard:
+    """Writes TensorBoard scalars; on resume, events after the checkpoint are hidden."""
+
+    def __init__(self, folder: Path) -> None:
+        """Writes event files into `folder`."""
+        self._folder = folder
+        self._writer: Any = None
+
+    def start(self, done: int, steps: int) -> None:
+        """See `Observer.start`."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(self._folder), purge_step=done + 1 if done else None)  # type: ignore[no-untyped-call]
+
+    def stepped(self, event: StepEvent) -> None:
+        """See `Observer.stepped`."""
+        self._writer.add_scalar("train/loss", event.loss, event.step)
+        self._writer.add_scalar("train/learning_rate", event.learning_rate, event.step)
+        self._writer.add_scalar("train/gradient_norm", event.gradient_norm, event.step)
+        self._writer.add_scalar("train/audio_per_second", event.audio_seconds / event.seconds, event.step)
+
+    def evaluated(self, event: EvaluationEvent) -> None:
+        """See `Observer.evaluated`."""
+        for name, value in event.metrics.items():
+            self._writer.add_scalar(f"valid/{name}", value, event.step)
+
+    def close(self) -> None:
+        """See `Observer.close`."""
+        if self._writer is not None:
+            self._writer.close()

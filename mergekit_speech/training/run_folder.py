@@ -1,0 +1,116 @@
+"""The folder that a run leaves: its record, metrics, checkpoints and encoder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run's files are.
+
+    Attributes:
+        path: The folder itself.
+    """
+
+    path: Path
+
+    @property
+    def encoder(self) -> Path:
+        """The tuned encoder, as transformers' `save_pretrained` would write it."""
+        return self.path / "encoder"
+
+    @property
+    def head(self) -> Path:
+        """The task head and its labels."""
+        return self.path / "head"
+
+    @property
+    def record(self) -> Path:
+        """What was run, on what, with what result."""
+        return self.path / "record.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The last and the best state, to resume from."""
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """Every step and every validation, one JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def events(self) -> Path:
+        """TensorBoard's files."""
+        return self.path / "tensorboard"
+
+    def open(self, record: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
+        """Starts a run here, or takes one up again.
+
+        Args:
+            record: What describes the run; a resumed run must have been started with the same.
+            resume: Continue the run that stands here, if there is one.
+            overwrite: Delete the run that stands here.
+
+        Raises:
+            OutputError: A run stands here and neither was asked for.
+            SettingsError: The run that stands here was started differently.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputError(f"{self.path} is a file: choose another folder for the run")
+        if resume and self.record.is_file():
+            self._check_same(record)
+            return
+        if overwrite and self.path.is_dir():
+            shutil.rmtree(self.path)
+        if self.path.is_dir() and any(self.path.iterdir()):
+            raise OutputError(
+                f"{self.path} exists: continue that run with --resume, replace it with --overwrite, or choose another"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.record, record)
+
+    def finish(self, results: Mapping[str, Any]) -> None:
+        """Adds a run's results to its record."""
+        write_json(self.record, {**read_json(self.record), **results})
+
+    def _check_same(self, record: Mapping[str, Any]) -> None:
+        known = read_json(self.record)
+        for name, value in json.loads(json.dumps(record)).items():
+            if name != "versions" and known.get(name) != value:
+                raise SettingsError(
+                    f"{self.path} was started with another {name}: it was {known.get(name)!r}, now it is {value!r};"
+                    " resume with what it was started with, or use another --output"
+                )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a file that holds one JSON object.
+
+    Raises:
+        CheckpointError: It is absent or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as fault:
+        raise CheckpointError(f"{path} does not exist: expected a run folder with its record") from fault
+    except json.JSONDecodeError as fault:
+        raise CheckpointError(f"{path}: not JSON ({fault.msg} in line {fault.lineno}): the file is damaged") from fault
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected a JSON object, got {content!r:.60}")
+    return content
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes one JSON object; the file is whole or as it was before."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
