@@ -27,7 +27,9 @@ def pronounce(words: Iterable[str]) -> list[str]:
     for word in words:
         found = entries.get(word.lower())
         if not found:
-            raise DataError(f"expected a word of the CMU Pronouncing Dictionary, got {word!r}: spell it as listed there")
+            raise DataError(
+                f"expected a word of the CMU Pronouncing Dictionary, got {word!r}: spell it as listed there"
+            )
         phones += [phone.rstrip("012") for phone in found[0]]
     return phones
 

@@ -77,7 +77,7 @@ def _single_words() -> Iterator[Utterance]:
 def _phrases() -> Iterator[Utterance]:
     phrases = _distinct_phrases(Random("demo phrases"))
     for voice in VOICES:
-        uses = [(("pr", voice.split), ("sid", "train"))] * PHRASES_PER_VOICE
+        uses: list[tuple[tuple[str, str], ...]] = [(("pr", voice.split), ("sid", "train"))] * PHRASES_PER_VOICE
         uses += [(("sid", split),) for split, count in HELD_BACK_PER_VOICE.items() for _ in range(count)]
         for number, splits in enumerate(uses, start=1):
             yield _utterance(f"{voice.speaker}_phrase_{number:02d}", next(phrases), voice, splits)

@@ -92,9 +92,7 @@ def encode(samples: NDArray[float32], name: str) -> bytes:
     import soundfile
 
     file = io.BytesIO()
-    soundfile.write(
-        file, samples, SAMPLE_RATE, format="OGG", subtype="VORBIS", compression_level=_VORBIS_COMPRESSION
-    )
+    soundfile.write(file, samples, SAMPLE_RATE, format="OGG", subtype="VORBIS", compression_level=_VORBIS_COMPRESSION)
     return with_serial(file.getvalue(), seed_of(name))
 
 
