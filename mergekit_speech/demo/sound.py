@@ -32,13 +32,18 @@ def synthesise(utterance: Utterance) -> NDArray[float32]:
         Samples in [-1, 1] at 16 kHz, `(samples,)`, without the silence around the speech.
 
     Raises:
-        MsmError: espeak-ng is not installed, or refuses the voice.
+        MsmError: espeak-ng is not installed, refuses the voice, or stays silent.
     """
     import soundfile
     import soxr
 
     samples, rate = soundfile.read(io.BytesIO(_run_espeak(utterance)), dtype="float32")
-    resampled: NDArray[float32] = soxr.resample(trim(samples), rate, SAMPLE_RATE)
+    speech = trim(samples)
+    if not speech.size:
+        raise MsmError(
+            f"expected speech from espeak-ng for {utterance.id!r}, got silence: try another voice or amplitude"
+        )
+    resampled: NDArray[float32] = soxr.resample(speech, rate, SAMPLE_RATE)
     return resampled
 
 

@@ -182,7 +182,7 @@ def test_what_cannot_be_scored_is_refused(figures: Figures, references: str, mes
 
 @pytest.mark.parametrize("figure", [math.nan, math.inf])
 def test_a_figure_that_is_not_finite_is_refused(figure: float) -> None:
-    with pytest.raises(SettingsError, match="of at least 0 as metric 'wer' of task 'asr', got (nan|inf): probe"):
+    with pytest.raises(SettingsError, match=r"of at least 0 as metric 'wer' of task 'asr', got (nan|inf): probe"):
         superb_score({"asr": {"wer": figure}})
 
 
