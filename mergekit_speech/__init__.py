@@ -1,3 +1,36 @@
 """Merge speech encoders in weight space, fine-tune them stably, and measure what that bought."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mergekit_speech.merging.engine import MergeReport
+    from mergekit_speech.merging.memory import merge_state_dicts
+    from mergekit_speech.merging.merge import merge
+    from mergekit_speech.shards.digest import weights_digest
+
 __version__ = "0.1.0"
+
+# Imported on first use, so that importing the package loads neither torch nor numpy.
+_PLACES = {
+    "MergeReport": "mergekit_speech.merging.engine",
+    "merge": "mergekit_speech.merging.merge",
+    "merge_state_dicts": "mergekit_speech.merging.memory",
+    "weights_digest": "mergekit_speech.shards.digest",
+}
+
+__all__ = ["MergeReport", "__version__", "merge", "merge_state_dicts", "weights_digest"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

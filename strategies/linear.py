@@ -2,8 +2,8 @@
 
 Formula: θ̂ = θ0 + α·mean_k(θ′_k − θ0), computed as (1 − α)·θ0 + Σ_k (α·w_k)·θ′_k with w_k normalised to sum 1.
 The factors are worked out in double precision and rounded to float32 once; every product and every sum is rounded to
-float32, from left to right in the recipe's order. With one tuned encoder that is `(1 - alpha) * base + alpha * tuned` on
-float32 arrays.
+float32, from left to right in the recipe's order. With one tuned encoder that is `(1 - alpha) * base + alpha * tuned`
+on float32 arrays.
 
 Source: Speech-FT (arXiv:2502.12672), section 3, θ̂ = (1 − α)·θ0 + α·θ′; for the mean of several, Model soups
 (arXiv:2203.05482), "uniform soup".

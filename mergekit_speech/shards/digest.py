@@ -31,7 +31,7 @@ def weights_digest(folder: Path, *, threads: int = 1) -> str:
     """
     checkpoint = open_checkpoint(folder)
     with Weights(checkpoint) as weights, ThreadPoolExecutor(threads) as pool:
-        digests = pool.map(lambda parameter: _digest_parameter(weights, parameter), checkpoint.parameters.values())
+        digests = pool.map(lambda parameter: digest_parameter(weights, parameter), checkpoint.parameters.values())
         return combine_digests(checkpoint.parameters, dict(zip(checkpoint.parameters, digests, strict=True)))
 
 
@@ -44,7 +44,12 @@ def combine_digests(parameters: Mapping[str, Parameter], digests: Mapping[str, b
     return f"blake3:{whole.hexdigest()}"
 
 
-def _digest_parameter(weights: Weights, parameter: Parameter) -> bytes:
+def digest_parameter(weights: Weights, parameter: Parameter) -> bytes:
+    """Read a parameter and give the BLAKE3 digest of its bytes.
+
+    Raises:
+        ShardError: The file ends early or cannot be read.
+    """
     hasher = blake3()
     buffer = memoryview(bytearray(min(CHUNK, parameter.size)))
     for start in range(0, parameter.size, CHUNK):

@@ -1,0 +1,95 @@
+"""Calling a strategy: its exceptions get a name and a place, and what it gives back is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mergekit_speech.api import NOTHING, Args, Array, Block, Strategy, Sums, namespace
+from mergekit_speech.errors import MsmError, StrategyError
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A strategy, ready to be applied.
+
+    Attributes:
+        name: Its registry name, for messages.
+        strategy: What it does.
+        args: Its settings.
+    """
+
+    name: str
+    strategy: Strategy
+    args: Args
+
+    def merge(self, block: Block, found: Mapping[str, Any]) -> Array:
+        """Merge one block.
+
+        Returns:
+            float32, the shape of `block.base`.
+
+        Raises:
+            StrategyError: The strategy failed, or gave back another shape or dtype.
+        """
+        try:
+            merged = self.strategy.merge(block, self.args, found)
+        except Exception as error:
+            raise self._failure(block, error) from error
+        if tuple(getattr(merged, "shape", (-1,))) != tuple(block.base.shape) or merged.dtype != block.base.dtype:
+            came = f"{getattr(merged, 'dtype', type(merged).__name__)} {tuple(getattr(merged, 'shape', ()))}"
+            raise StrategyError(
+                f"expected float32 {tuple(block.base.shape)} from strategy {self.name!r} for parameter {block.name!r}, "
+                f"came {came}; prove the strategy with mergekit_speech.testing.check_strategy"
+            )
+        return merged
+
+    def measure(self, blocks: Iterable[Block], found: Mapping[str, Any]) -> Sums:
+        """Add up what the strategy counts in blocks, in their order.
+
+        Raises:
+            StrategyError: The strategy failed.
+        """
+        sums: Sums = {}
+        for block in blocks:
+            try:
+                counted = self.strategy.measure(block, self.args, found) if self.strategy.measure else {}
+                sums = add_sums(sums, counted)
+            except Exception as error:
+                raise self._failure(block, error) from error
+        return sums
+
+    def settle(self, sums: Sums, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Turn sums into what the next pass, or `merge`, finds.
+
+        Raises:
+            StrategyError: The strategy failed.
+        """
+        try:
+            return self.strategy.settle(sums, self.args, found) if self.strategy.settle else NOTHING
+        except Exception as error:
+            raise StrategyError(f"strategy {self.name!r} cannot settle its sums: {_describe(error)}") from error
+
+    def _failure(self, block: Block, error: Exception) -> MsmError:
+        if isinstance(error, MsmError):
+            return error
+        return StrategyError(
+            f"strategy {self.name!r} failed on parameter {block.name!r} of shape {block.shape}: {_describe(error)}"
+        )
+
+
+def add_sums(left: Sums, right: Sums) -> Sums:
+    """Add counts name by name; a name that one side lacks counts as zero there."""
+    return {**left, **{name: left[name] + value if name in left else value for name, value in right.items()}}
+
+
+def all_finite(array: Array) -> bool:
+    """Say whether no element is NaN or infinite."""
+    xp = namespace(array)
+    # A sum is finite only if all its terms are, and much cheaper; an overflow of finite terms is looked at again.
+    return bool(xp.isfinite(array.sum())) or bool(xp.isfinite(array).all())
+
+
+def _describe(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,120 @@
+"""Merging state dicts that are in memory already, as numpy arrays or as tensors on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mergekit_speech.api import NOTHING, Array, Block, Scope, Strategy, Sums, namespace
+from mergekit_speech.errors import ShardError
+from mergekit_speech.merging.apply import Rule, add_sums, all_finite
+from mergekit_speech.merging.arguments import resolve_arguments
+from mergekit_speech.merging.pairing import check_pairs, is_kept
+from mergekit_speech.registry import STRATEGIES
+from mergekit_speech.shards.header import Parameter
+
+
+def merge_state_dicts(
+    base: Mapping[str, Array],
+    tuned: Mapping[str, Array] | Sequence[Mapping[str, Array]],
+    *,
+    strategy: str = "linear",
+    keep: Sequence[str] = (),
+    extrapolate: bool = False,
+    seed: int = 0,
+    **params: Any,
+) -> dict[str, Array]:
+    """Merge tuned state dicts into that of their base; the result is what merging their checkpoints gives.
+
+    Args:
+        base: Parameters by name: numpy arrays, or tensors.
+        tuned: The same of a tuned encoder, or of several; of the same kind and on the same device.
+        strategy: Registry name of the strategy.
+        keep: Glob patterns of parameters that are copied from the base.
+        extrapolate: Allow an α beyond 0 to 1.
+        seed: Seed of strategies that draw random numbers.
+        **params: Settings of the strategy, such as `alpha=0.25`.
+
+    Returns:
+        New arrays in the base's formats, computed in float32 and rounded once; what is kept is the base's own array.
+
+    Raises:
+        StrategyError: The strategy or a setting is unknown, out of range, or fails.
+        PairingError: The state dicts do not hold the same parameters.
+        ShardError: A value is NaN or infinite.
+    """
+    encoders = [tuned] if isinstance(tuned, Mapping) else list(tuned)
+    loaded = STRATEGIES.load(strategy)
+    args = resolve_arguments(strategy, loaded, params, [{}] * len(encoders), extrapolate=extrapolate)
+    described = {f"tuned state dict {number}": _describe(each) for number, each in enumerate(encoders, 1)}
+    check_pairs(_describe(base), described, keep)
+    names = [name for name, array in base.items() if _is_merged(name, array, keep)]
+    job = _Job(Rule(strategy, loaded, args), base, encoders, seed)
+    found = job.found_over(names) if loaded.scope_for(args) is Scope.MODEL else NOTHING
+    return {**base, **{name: job.merge(name, found) for name in names}}
+
+
+class _Job:
+    """One merge of state dicts."""
+
+    def __init__(self, rule: Rule, base: Mapping[str, Array], tuned: Sequence[Mapping[str, Array]], seed: int) -> None:
+        self._rule = rule
+        self._base = base
+        self._tuned = tuned
+        self._seed = seed
+
+    def found_over(self, names: Sequence[str]) -> Mapping[str, Any]:
+        strategy, args = self._rule.strategy, self._rule.args
+        found = NOTHING
+        for _ in range(strategy.passes_for(args)):
+            sums: Sums = {}
+            for name in names:
+                sums = add_sums(sums, self._rule.measure([self._block(name)], found))
+            found = self._rule.settle(sums, found)
+        return found
+
+    def merge(self, name: str, found: Mapping[str, Any]) -> Array:
+        if self._rule.strategy.scope_for(self._rule.args) is Scope.TENSOR:
+            found = self.found_over([name])
+        merged = self._rule.merge(self._block(name), found)
+        return _as_type_of(merged, self._base[name])
+
+    def _block(self, name: str) -> Block:
+        arrays = [state[name] for state in (self._base, *self._tuned)]
+        base, *tuned = (_to_float32(array, name, self._rule.strategy) for array in arrays)
+        return Block(name, tuple(base.shape), 0, base, tuple(tuned), self._seed)
+
+
+def _describe(state: Mapping[str, Array]) -> dict[str, Parameter]:
+    return {
+        name: Parameter(name, "F32" if _is_float(array) else "I64", tuple(array.shape)) for name, array in state.items()
+    }
+
+
+def _is_merged(name: str, array: Array, keep: Sequence[str]) -> bool:
+    return _is_float(array) and not is_kept(name, keep) and 0 not in array.shape
+
+
+def _is_float(array: Array) -> bool:
+    if hasattr(array, "is_floating_point"):
+        return bool(array.is_floating_point())
+    # ml_dtypes' bfloat16 is of kind "V" to numpy.
+    return bool(array.dtype.kind == "f" or array.dtype.name == "bfloat16")
+
+
+def _to_float32(array: Array, name: str, strategy: Strategy) -> Array:
+    xp = namespace(array)
+    values = array.detach().float() if hasattr(array, "detach") else array.astype(xp.float32, copy=False)
+    if not all_finite(values):
+        raise ShardError(f"expected finite values, came NaN or infinity in parameter {name!r}; train it again")
+    if strategy.arrays == "torch" and not hasattr(values, "detach"):
+        import torch
+
+        return torch.from_numpy(values)
+    return values
+
+
+def _as_type_of(merged: Array, model: Array) -> Array:
+    if hasattr(model, "detach"):
+        return merged.to(model.dtype)
+    return (merged.numpy() if hasattr(merged, "detach") else merged).astype(model.dtype, copy=False)

@@ -1,0 +1,70 @@
+"""Merging checkpoint folders, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from mergekit_speech.merging.engine import MergeReport, run_plan
+from mergekit_speech.merging.plan import MEMORY, Limits, make_plan
+from mergekit_speech.merging.recipe import Encoder, Recipe
+from mergekit_speech.merging.runs import encoder_folder, recorded_base
+
+
+def merge(
+    base: str | PathLike[str] | None,
+    tuned: str | PathLike[str] | Sequence[str | PathLike[str]],
+    *,
+    output: str | PathLike[str],
+    strategy: str = "linear",
+    dtype: str | None = None,
+    keep: Sequence[str] = (),
+    extrapolate: bool = False,
+    seed: int = 0,
+    memory: int = MEMORY,
+    threads: int = 0,
+    overwrite: bool = False,
+    **params: Any,
+) -> MergeReport:
+    """Merge tuned encoders into their base and write a checkpoint that `AutoModel.from_pretrained` loads.
+
+    Args:
+        base: Checkpoint folder of the base; None to take the one that the record of the tuned run names.
+        tuned: Checkpoint folder of a tuned encoder, or a run that `finetune` left; or several.
+        output: Folder to make; it appears whole or not at all.
+        strategy: Registry name of the strategy.
+        dtype: Format of the merged weights, such as "float16"; None for that of the base.
+        keep: Glob patterns of parameters that are copied from the base.
+        extrapolate: Allow an α beyond 0 to 1.
+        seed: Seed of strategies that draw random numbers.
+        memory: Bytes for blocks in flight.
+        threads: Parameters in work at the same time; 0 for one per core.
+        overwrite: Replace `output` if it exists.
+        **params: Settings of the strategy, such as `alpha=0.25` or `density=[0.2, 0.3]`.
+
+    Returns:
+        What was done.
+
+    Raises:
+        MsmError: Anything is not as it should be; nothing is written then. `make_plan` and `run_plan` list the cases.
+
+    Example:
+        >>> merge("hubert-base", "hubert-tuned", alpha=0.25, output="hubert-merged")  # doctest: +SKIP
+    """
+    paths = [Path(tuned)] if isinstance(tuned, str | PathLike) else [Path(each) for each in tuned]
+    found, digest = (Path(base), None) if base is not None else recorded_base(paths)
+    recipe = Recipe(
+        base=found,
+        tuned=tuple(Encoder(encoder_folder(path)) for path in paths),
+        strategy=strategy,
+        params=params,
+        dtype=dtype,
+        keep=tuple(keep),
+        extrapolate=extrapolate,
+        seed=seed,
+        base_digest=digest,
+    )
+    plan = make_plan(recipe, Limits(memory=memory, threads=threads))
+    return run_plan(plan, Path(output), overwrite=overwrite)
