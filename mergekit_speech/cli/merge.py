@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mergekit_speech.cli.output import Output, common_options
-from mergekit_speech.cli.sizes import read_size
+from mergekit_speech.cli._sizes import read_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
