@@ -28,7 +28,7 @@ class PretrainedEncoder(Encoder):
     Nothing masks the input and no layer is dropped, in training mode either; dropout acts as configured.
     """
 
-    def __init__(self, model: PreTrainedModel, family: Family, *, normalize: bool) -> None:
+    def __init__(self, model: Any, family: Family, *, normalize: bool) -> None:
         """Wraps a bare model.
 
         Args:
@@ -37,9 +37,11 @@ class PretrainedEncoder(Encoder):
             normalize: Whether each waveform is brought to zero mean and unit variance first.
         """
         super().__init__()
-        self.model = model
+        self.model: PreTrainedModel = model
         self.family = family
         self.normalize = normalize
+        # Nobody wants the gradient of the waveform, which transformers asks for and which is dear.
+        model.feature_extractor._requires_grad = False
         config: Any = model.config
         config.apply_spec_augment = False
         config.layerdrop = 0.0
@@ -81,9 +83,6 @@ class PretrainedEncoder(Encoder):
         for name, parameter in self.model.named_parameters():
             if name.startswith(self.family.downsampler):
                 parameter.requires_grad_(False)
-        # Its forward pass asks for gradients of the waveform unless it is told otherwise.
-        model: Any = self.model
-        model.feature_extractor._requires_grad = False
 
     def merged_parameters(self) -> dict[str, torch.nn.Parameter]:
         """Parameters that stable fine-tuning trains after the thaw: all but the CNN's, by name."""
@@ -112,7 +111,11 @@ def load_encoder(folder: Path) -> PretrainedEncoder:
     import transformers
 
     model, report = getattr(transformers, family.model_class).from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+        folder,
+        dtype=torch.float32,
+        attn_implementation=_attention(),
+        output_loading_info=True,
+        local_files_only=True,
     )
     missing = sorted(report["missing_keys"])
     if missing:
@@ -139,8 +142,13 @@ def new_encoder(config: PretrainedConfig, family: Family, *, normalize: bool, se
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = getattr(transformers, family.model_class)(config)
+        model = getattr(transformers, family.model_class)._from_config(config, attn_implementation=_attention())
     return PretrainedEncoder(model.train(), family, normalize=normalize)
+
+
+def _attention() -> str:
+    # On CPUs the backward pass of torch's fused attention takes longer than that of plain matrix products.
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def read_config(folder: Path) -> tuple[PretrainedConfig, Family]:

@@ -15,10 +15,12 @@ from mergekit_speech.pretrain.codes import Codes
 from mergekit_speech.pretrain.masking import mask_spans
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
-from mergekit_speech.speech.clip import Clip
+from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 from mergekit_speech.training.learner import Learner
 
 TEMPERATURE = 0.1
+CROP_STEP = SAMPLE_RATE // 2
+"""Crops are whole multiples of this many samples: few different shapes, whose kernels a CPU then compiles once."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class MaskedBatches:
         """Makes batch `number` of the run."""
         rng = np.random.default_rng((self._seed, number))
         waveforms = [self._audio.read(clip) for clip in clips]
-        samples = min(len(waveform) for waveform in waveforms)
+        shortest = min(len(waveform) for waveform in waveforms)
+        samples = shortest // CROP_STEP * CROP_STEP or shortest
         frames = int(self._frames(torch.tensor(samples)))
         crops, codes = [], []
         for clip, waveform in zip(clips, waveforms, strict=True):

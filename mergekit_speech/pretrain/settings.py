@@ -134,9 +134,8 @@ def rounds(clusters: str, steps: str, layer: int) -> tuple[Round, ...]:
     codes, lengths = _counts("clusters", clusters), _counts("steps", steps)
     if len(codes) != len(lengths):
         raise SettingsError(f"clusters and steps need one number a round each, got {clusters!r} and {steps!r}")
-    return tuple(
-        Round(code, length, layer if number else None) for number, (code, length) in enumerate(zip(codes, lengths))
-    )
+    pairs = enumerate(zip(codes, lengths, strict=True))
+    return tuple(Round(code, length, layer if number else None) for number, (code, length) in pairs)
 
 
 def _counts(name: str, text: str) -> list[int]:

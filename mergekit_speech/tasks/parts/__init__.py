@@ -1,0 +1,1 @@
+"""What tasks are made of: the contract, heads, labels, losses and metrics."""

@@ -1,0 +1,63 @@
+"""Heads: small models on top of hidden states.
+
+Source: s3prl's SUPERB heads (`s3prl.nn`): `FrameLevelLinear`, `MeanPoolingLinear`, `RNNEncoder`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from mergekit_speech.encoders.encoder import frame_mask
+
+
+class FrameLinear(nn.Module):
+    """Two linear maps at each frame."""
+
+    def __init__(self, dim: int, outputs: int, hidden: int = 256) -> None:
+        """Maps `dim` to `hidden` to `outputs`."""
+        super().__init__()
+        self.project = nn.Linear(dim, hidden)
+        self.classify = nn.Linear(hidden, outputs)
+
+    def forward(self, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Maps `(batch, frames, dim)` to `(batch, frames, outputs)`."""
+        output: torch.Tensor = self.classify(self.project(hidden))
+        return output
+
+
+class MeanPooledLinear(nn.Module):
+    """A linear map at each frame, the mean over frames that hold audio, and a linear map."""
+
+    def __init__(self, dim: int, outputs: int, hidden: int = 256) -> None:
+        """Maps `dim` to `hidden` to `outputs`."""
+        super().__init__()
+        self.project = nn.Linear(dim, hidden)
+        self.classify = nn.Linear(hidden, outputs)
+
+    def forward(self, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Maps `(batch, frames, dim)` with lengths `(batch,)` to `(batch, outputs)`."""
+        audible = frame_mask(lengths, hidden.shape[1])[:, :, None]
+        pooled = (self.project(hidden) * audible).sum(dim=1) / lengths[:, None]
+        output: torch.Tensor = self.classify(pooled)
+        return output
+
+
+class Recurrent(nn.Module):
+    """A linear map, bidirectional LSTMs, and a linear map, at each frame."""
+
+    def __init__(self, dim: int, outputs: int, *, project: int, layers: int, hidden: int, dropout: float) -> None:
+        """Maps `dim` to `project`, through `layers` LSTMs of `hidden` units a direction, to `outputs`."""
+        super().__init__()
+        self.project = nn.Linear(dim, project)
+        self.lstm = nn.LSTM(project, hidden, layers, batch_first=True, bidirectional=True, dropout=dropout)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(2 * hidden, outputs)
+
+    def forward(self, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Maps `(batch, frames, dim)` with lengths `(batch,)` to `(batch, frames, outputs)`."""
+        packed = pack_padded_sequence(self.project(hidden), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=hidden.shape[1])
+        output: torch.Tensor = self.classify(self.dropout(states))
+        return output
