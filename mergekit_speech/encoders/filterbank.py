@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from mergekit_speech.encoders.encoder import Encoder, Frames, frame_mask
-from mergekit_speech.speech.spectra import log_mel, with_deltas
+from mergekit_speech.encoders.spectra import log_mel, with_deltas
 
 HOP = 160
 

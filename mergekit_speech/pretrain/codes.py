@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
+from mergekit_speech.encoders.spectra import mfcc_with_deltas
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import WaveBatch, pad
 from mergekit_speech.speech.clip import Clip
-from mergekit_speech.speech.spectra import mfcc_with_deltas
 
 Features = npt.NDArray[np.float32]
 Codes = Mapping[Path, npt.NDArray[np.int64]]

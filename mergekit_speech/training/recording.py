@@ -63,7 +63,7 @@ class TensorBoard:
         """See `Observer.start`."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(self._folder), purge_step=done + 1 if done else None)  # type: ignore[no-untyped-call]
+        self._writer = SummaryWriter(str(self._folder), purge_step=done + 1 if done else None)
 
     def stepped(self, event: StepEvent) -> None:
         """See `Observer.stepped`."""

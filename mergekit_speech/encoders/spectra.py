@@ -64,11 +64,13 @@ def with_deltas(features: torch.Tensor, order: int = 2, window: int = 5) -> torc
 def _log_mel_layer(bins: int) -> nn.Module:
     from lhotse.features.kaldi.layers import Wav2LogFilterBank
 
-    return Wav2LogFilterBank(num_filters=bins).eval()
+    layer: nn.Module = Wav2LogFilterBank(num_filters=bins).eval()
+    return layer
 
 
 @cache
 def _mfcc_layer() -> nn.Module:
     from lhotse.features.kaldi.layers import Wav2MFCC
 
-    return Wav2MFCC().eval()
+    layer: nn.Module = Wav2MFCC().eval()
+    return layer
