@@ -1,0 +1,66 @@
+"""`msm tasks`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mergekit_speech.cli import main
+from mergekit_speech.errors import StrategyError
+from mergekit_speech.registry import Registry
+
+BUILT_IN = {"asr", "er", "ks", "pr", "sid"}
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["tasks", *arguments])
+
+
+def test_list_shows_every_task_with_its_field() -> None:
+    done = invoke()
+    assert done.exit_code == 0
+    rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("│")}
+    assert rows.keys() >= BUILT_IN
+    assert "phones" in rows["pr"]
+
+
+def test_list_as_json() -> None:
+    listed = {row["name"]: row for row in json.loads(invoke("--json").stdout)["tasks"]}
+    assert listed.keys() >= BUILT_IN
+    assert listed["pr"] == {"name": "pr", "title": "phoneme recognition", "field": "phones", "metrics": "PER"}
+
+
+def test_description_names_data_metrics_and_budgets() -> None:
+    shown = invoke("pr").stdout
+    assert "DATA/pr/manifest.jsonl, field 'phones'" in shown
+    assert "PER (lower is better)" in shown
+    assert "fine-tuning" in shown
+    assert "probing" in shown
+
+
+def test_description_as_json() -> None:
+    shown = json.loads(invoke("pr", "--json").stdout)
+    assert shown["metrics"] == [{"name": "per", "title": "PER", "lower_is_better": True}]
+    assert shown["budgets"]["fine-tuning"]["learning_rate"] == 1e-4
+
+
+def test_unknown_task_offers_the_nearest() -> None:
+    said = invoke("sidd")
+    assert said.exit_code == 2
+    assert said.stderr.startswith("Error: expected a task, came 'sidd' (did you mean 'sid'?); there are: ")
+
+
+def test_broken_plugin_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = Registry.load
+
+    def broken(registry: Registry[object], name: str) -> object:
+        if name == "er":
+            raise StrategyError("no module 'emotions'")
+        return load(registry, name)
+
+    monkeypatch.setattr(Registry, "load", broken)
+    shown = invoke().stdout
+    assert "cannot be loaded: no module 'emotions'" in shown
+    assert "phoneme recognition" in shown
