@@ -101,8 +101,8 @@ class Registry(Generic[T]):
 
     def _check(self, found: object, where: str) -> T:
         if found is None or (self.kind is not None and not isinstance(found, self.kind)):
-            expected = self.kind.__name__ if self.kind else f"object called {self.attribute}"
-            raise StrategyError(f"expected {where} to be a {expected}, came {found!r}; see mergekit_speech.api")
+            expected = f"a {self.kind.__name__}" if self.kind else f"an object called {self.attribute}"
+            raise StrategyError(f"expected {where} to be {expected}, came {found!r}; see mergekit_speech.api")
         return cast(T, found)
 
 

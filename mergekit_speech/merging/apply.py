@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mergekit_speech.api import NOTHING, Args, Array, Block, Strategy, Sums, namespace
 from mergekit_speech.errors import MsmError, StrategyError
 
@@ -34,7 +36,9 @@ class Rule:
             StrategyError: The strategy failed, or gave back another shape or dtype.
         """
         try:
-            merged = self.strategy.merge(block, self.args, found)
+            # What numpy warns of is checked on the values.
+            with np.errstate(all="ignore"):
+                merged = self.strategy.merge(block, self.args, found)
         except Exception as error:
             raise self._failure(block, error) from error
         if tuple(getattr(merged, "shape", (-1,))) != tuple(block.base.shape) or merged.dtype != block.base.dtype:
@@ -87,8 +91,9 @@ def add_sums(left: Sums, right: Sums) -> Sums:
 def all_finite(array: Array) -> bool:
     """Say whether no element is NaN or infinite."""
     xp = namespace(array)
-    # A sum is finite only if all its terms are, and much cheaper; an overflow of finite terms is looked at again.
-    return bool(xp.isfinite(array.sum())) or bool(xp.isfinite(array).all())
+    with np.errstate(all="ignore"):
+        # A sum is finite only if all its terms are, and much cheaper; an overflow of finite terms is looked at again.
+        return bool(xp.isfinite(array.sum())) or bool(xp.isfinite(array).all())
 
 
 def _describe(error: Exception) -> str:
