@@ -29,6 +29,9 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option("--layer", default=3, show_default=True, help="Layer whose features later rounds cluster.")
 @click.option("--batch-seconds", default=32.0, show_default=True, help="Audio in a batch, seconds.")
 @click.option("--lr", default=5e-4, show_default=True, help="Peak learning rate.")
+@click.option("--mask-span", default=10, show_default=True, help="Frames of a masked span.")
+@click.option("--mask-probability", default=0.8, show_default=True, help="Masked share if spans did not overlap.")
+@click.option("--unmasked-weight", default=0.0, show_default=True, help="Weight of the loss over frames in sight.")
 @click.option("--continue", "carry_on", is_flag=True, help="Later rounds start from the weights of the round before.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
 @click.option("--seed", default=0, show_default=True)
@@ -51,6 +54,9 @@ def command(
     layer: int,
     batch_seconds: float,
     lr: float,
+    mask_span: int,
+    mask_probability: float,
+    unmasked_weight: float,
     carry_on: bool,
     precision: str,
     seed: int,
@@ -63,6 +69,7 @@ def command(
     codes of the encoder's own features. Clips that any manifest of --data holds out for validation or test are
     never heard.
     """
+    from mergekit_speech.pretrain.masking import Masking
     from mergekit_speech.pretrain.run import GOAL, pretrain
     from mergekit_speech.pretrain.selection import pretraining_clips
     from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings, rounds
@@ -73,6 +80,8 @@ def command(
         rounds=rounds(clusters, steps, layer),
         batch_seconds=batch_seconds,
         learning_rate=lr,
+        masking=Masking(mask_span, mask_probability),
+        unmasked_weight=unmasked_weight,
         restart=not carry_on,
         precision="bf16" if precision == "bf16" else "fp32",
         seed=seed,

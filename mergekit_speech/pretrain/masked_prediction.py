@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.pretrain.codes import Codes
-from mergekit_speech.pretrain.masking import mask_spans
+from mergekit_speech.pretrain.masking import HUBERT, Masking, mask_spans
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
@@ -43,45 +43,53 @@ class MaskedBatch:
 class MaskedPrediction(Learner):
     """An encoder that names the codes of frames it cannot see.
 
-    Source: HuBERT (arXiv 2106.07447), equations 1 to 3: cross-entropy over the masked frames alone of the cosine
-        similarity to each code's embedding, over a temperature of 0.1.
+    Source: HuBERT (arXiv 2106.07447), equations 1 to 3: cross-entropy of the cosine similarity to each code's
+        embedding, over a temperature of 0.1, over the masked frames and, if weighted, over the others.
     """
 
-    def __init__(self, encoder: PretrainedEncoder, clusters: int, code_dim: int = 128) -> None:
+    def __init__(
+        self, encoder: PretrainedEncoder, clusters: int, *, unmasked_weight: float = 0.0, code_dim: int = 128
+    ) -> None:
         """Adds the prediction head.
 
         Args:
             encoder: What is pre-trained, all of it.
             clusters: Number of codes.
+            unmasked_weight: Weight of the loss over frames that are not masked; the paper's best model has 0.
             code_dim: Dimensions of a code's embedding.
         """
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self._unmasked_weight = encoder, unmasked_weight
         self.final_proj = nn.Linear(encoder.dim, code_dim)
         self.label_embs_concat = nn.Parameter(torch.empty(clusters, code_dim).uniform_())
 
     def forward(self, batch: MaskedBatch) -> torch.Tensor:
         """See `Learner.forward`."""
-        logits, codes = self.predict(batch)
-        return functional.cross_entropy(logits, codes)
+        logits, codes, masked = self.predict(batch)
+        loss = functional.cross_entropy(logits[masked], codes[masked])
+        if self._unmasked_weight:
+            loss = loss + self._unmasked_weight * functional.cross_entropy(logits[~masked], codes[~masked])
+        return loss
 
-    def predict(self, batch: MaskedBatch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits `(masked frames, clusters)` and codes `(masked frames,)` of a batch."""
+    def predict(self, batch: MaskedBatch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Logits `(batch, frames, clusters)`, codes `(batch, frames)` and the mask `(batch, frames)` of a batch."""
         device = self.label_embs_concat.device
         masked = batch.masked.to(device)
         output = self.encoder(batch.waveforms.to(device), batch.lengths.to(device), masked)
-        hidden = self.final_proj(output.last[masked]).float()
+        hidden = self.final_proj(output.last).float()
         logits = functional.normalize(hidden, dim=-1) @ functional.normalize(self.label_embs_concat, dim=-1).T
-        return logits / TEMPERATURE, batch.codes.to(device)[masked]
+        return logits / TEMPERATURE, batch.codes.to(device), masked
 
 
 class MaskedBatches:
     """Crops clips to the shortest of their batch, at frame borders, and draws what is hidden."""
 
-    def __init__(self, encoder: PretrainedEncoder, audio: AudioStore, codes: Codes, seed: int) -> None:
+    def __init__(
+        self, encoder: PretrainedEncoder, audio: AudioStore, codes: Codes, seed: int, masking: Masking = HUBERT
+    ) -> None:
         """Keeps what it takes to make batches; `seed` decides crops and masks."""
         self._stride, self._frames = encoder.stride, encoder.frames
-        self._audio, self._codes, self._seed = audio, codes, seed
+        self._audio, self._codes, self._seed, self._masking = audio, codes, seed, masking
 
     def __call__(self, clips: Sequence[Clip], number: int) -> MaskedBatch:
         """Makes batch `number` of the run."""
@@ -97,7 +105,7 @@ class MaskedBatches:
             crops.append(waveform[first * self._stride : first * self._stride + samples])
             codes.append(known[first : first + frames])
         batch = pad(clips, crops)
-        masked = torch.from_numpy(mask_spans(len(clips), frames, rng))
+        masked = torch.from_numpy(mask_spans(len(clips), frames, rng, self._masking))
         return MaskedBatch(batch.waveforms, batch.lengths, torch.from_numpy(np.stack(codes)), masked)
 
 
@@ -105,8 +113,8 @@ def validate(learner: MaskedPrediction, batches: Sequence[MaskedBatch]) -> Mappi
     """Loss and accuracy over the masked frames of fixed batches."""
     loss = correct = total = 0.0
     for batch in batches:
-        logits, codes = learner.predict(batch)
-        loss += float(functional.cross_entropy(logits, codes, reduction="sum"))
-        correct += float((logits.argmax(dim=-1) == codes).sum())
-        total += len(codes)
+        logits, codes, masked = learner.predict(batch)
+        loss += float(functional.cross_entropy(logits[masked], codes[masked], reduction="sum"))
+        correct += float((logits.argmax(dim=-1) == codes)[masked].sum())
+        total += int(masked.sum())
     return {"loss": loss / total, "accuracy": correct / total}

@@ -117,8 +117,8 @@ def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[Pr
         encoder = fresh_encoder(job.settings.shape, settings.seed)
     else:
         encoder = load_encoder(_encoder_folder(job.folder, number - 1))
-    learner = MaskedPrediction(encoder, turn.clusters)
-    batches = MaskedBatches(encoder, job.audio, codes, settings.seed)
+    learner = MaskedPrediction(encoder, turn.clusters, unmasked_weight=job.settings.unmasked_weight)
+    batches = MaskedBatches(encoder, job.audio, codes, settings.seed, job.settings.masking)
     limits = BatchLimits(seconds=job.settings.batch_seconds)
     fixed = [batches([clip], index) for index, clip in enumerate(job.valid)]
     place = _round_folder(job.folder, number)

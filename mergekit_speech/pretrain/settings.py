@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mergekit_speech.errors import SettingsError
+from mergekit_speech.pretrain.masking import HUBERT, Masking
 from mergekit_speech.training.rates import Trapezoid
 from mergekit_speech.training.settings import LoopSettings, Precision
 
@@ -76,6 +77,8 @@ class PretrainSettings:
         rounds: In order; the first one clusters MFCCs.
         batch_seconds: Audio in a batch, seconds.
         learning_rate: Peak of Adam's rate, reached after 8 % of the steps, then falling to 0.
+        masking: How much is hidden.
+        unmasked_weight: Weight of the loss over frames that are not hidden.
         restart: Each round starts from fresh weights, as the paper does; else from the round before.
         precision: Arithmetic of the forward pass.
         seed: Decides everything random.
@@ -85,6 +88,8 @@ class PretrainSettings:
     rounds: tuple[Round, ...] = (Round(100, 4000, None), Round(200, 8000, 3))
     batch_seconds: float = 32.0
     learning_rate: float = 5e-4
+    masking: Masking = HUBERT
+    unmasked_weight: float = 0.0
     restart: bool = True
     precision: Precision = "fp32"
     seed: int = 0

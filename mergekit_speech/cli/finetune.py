@@ -1,0 +1,94 @@
+"""`msm finetune`: train an encoder with a task head, stably."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mergekit_speech.cli.output import Output, common_options
+
+
+@click.command()
+@click.argument("encoder", type=click.Path(path_type=Path))
+@click.option("--task", required=True, metavar="NAME", help="Task to tune on; `msm tasks` lists them.")
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
+@click.option("--steps", type=int, help="Optimizer steps.  [default: the task's]")
+@click.option("--lr", type=float, help="Peak learning rate.  [default: the task's]")
+@click.option("--batch", type=int, help="Clips in a batch.  [default: the task's]")
+@click.option("--accumulate", type=int, help="Batches in a step.  [default: the task's]")
+@click.option("--evaluate-every", type=int, help="Steps between validations.  [default: a 25th of --steps]")
+@click.option(
+    "--head-only", default=0.1, show_default=True, help="Fraction of the steps that update the task head alone."
+)
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option("--seed", default=0, show_default=True, help="Decides head, order and dropout.")
+@click.option("--resume", is_flag=True, help="Continue the run in --output, with the same options.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in --output.")
+@common_options
+def command(
+    out: Output,
+    encoder: Path,
+    task: str,
+    data: Path,
+    output: Path,
+    steps: int | None,
+    lr: float | None,
+    batch: int | None,
+    accumulate: int | None,
+    evaluate_every: int | None,
+    head_only: float,
+    precision: str,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Fine-tune ENCODER on a task with the stable schedule of Speech-FT.
+
+    The CNN stays frozen. For the first 10 % of the steps only the task head is updated, then everything but the
+    CNN; the learning rate rises over the same 10 %, holds to 50 % and falls to 0. The best checkpoint on the
+    validation split becomes the tuned encoder in OUTPUT/encoder. Ctrl-C stops between two steps; --resume
+    continues exactly.
+    """
+    from mergekit_speech.finetune.run import finetune, goal_of
+    from mergekit_speech.finetune.settings import FinetuneSettings
+    from mergekit_speech.registry import TASKS
+    from mergekit_speech.training.progress import ProgressLine
+
+    definition = TASKS.load(task)
+    settings = FinetuneSettings.of(
+        definition.tuning,
+        steps=steps,
+        learning_rate=lr,
+        clips=batch,
+        accumulate=accumulate,
+        evaluate_every=evaluate_every,
+        head_only=head_only,
+        precision="bf16" if precision == "bf16" else "fp32",
+        seed=seed,
+    )
+    with out.progress() as progress:
+        line = ProgressLine(progress, task, goal_of(definition))
+        report = finetune(
+            encoder,
+            task=task,
+            data=data,
+            output=output,
+            settings=settings,
+            observers=[line],
+            resume=resume,
+            overwrite=overwrite,
+        )
+    for split, figures in (("valid", report.valid), ("test", report.test)):
+        out.log(f"{split}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {output} --output OUT")
+    out.result(
+        {
+            "run": report.run,
+            "encoder": report.encoder,
+            "best_step": report.best_step,
+            "valid": report.valid,
+            "test": report.test,
+        }
+    )

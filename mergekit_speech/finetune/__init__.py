@@ -1,0 +1,1 @@
+"""Stable fine-tuning: an encoder and a task head become θ′."""

@@ -1,0 +1,167 @@
+"""Fine-tunes an encoder on a task and writes the run folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
+from mergekit_speech.finetune.evaluation import evaluate
+from mergekit_speech.finetune.learner import StableFineTuning, TaskBatches
+from mergekit_speech.finetune.schedule import thaw_step
+from mergekit_speech.finetune.settings import FinetuneSettings
+from mergekit_speech.registry import TASKS
+from mergekit_speech.shards.digest import weights_digest
+from mergekit_speech.shards.folder import whole_folder
+from mergekit_speech.speech.audio import AudioStore
+from mergekit_speech.speech.batches import BatchLimits, ClipStream
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.task import Task
+from mergekit_speech.training.checkpoints import DiskCheckpoints
+from mergekit_speech.training.events import Observer
+from mergekit_speech.training.feed import Feed
+from mergekit_speech.training.loop import Loop, Outcome
+from mergekit_speech.training.recording import JsonLines, TensorBoard
+from mergekit_speech.training.run_folder import RunFolder, write_json
+from mergekit_speech.training.settings import Goal
+from mergekit_speech.training.versions import versions
+
+
+@dataclass(frozen=True)
+class FinetuneReport:
+    """What a fine-tuning run made.
+
+    Attributes:
+        run: The run folder.
+        encoder: The tuned encoder's directory.
+        best_step: Step of the checkpoint that was kept: the best on the validation split.
+        valid: Its metrics on the validation split, fractions.
+        test: Its metrics on the test split, fractions; they chose nothing.
+    """
+
+    run: Path
+    encoder: Path
+    best_step: int
+    valid: Mapping[str, float]
+    test: Mapping[str, float]
+
+
+def goal_of(task: Task) -> Goal:
+    """The metric that picks a task's best checkpoint."""
+    return Goal(task.metrics[0].name, task.metrics[0].lower_is_better)
+
+
+def finetune(
+    base: str | Path,
+    *,
+    task: str,
+    data: str | Path,
+    output: str | Path,
+    settings: FinetuneSettings | None = None,
+    observers: Sequence[Observer] = (),
+    resume: bool = False,
+    overwrite: bool = False,
+    **changes: Any,
+) -> FinetuneReport:
+    """Fine-tunes an encoder stably.
+
+    Args:
+        base: The encoder's directory, as transformers writes it.
+        task: Name of a task that `msm tasks` lists.
+        data: Folder that holds `<task>/manifest.jsonl`.
+        output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
+        settings: How; None takes the task's own, changed by `changes`.
+        observers: Told of every step, beside the files of the run.
+        resume: Continue the run in `output`.
+        overwrite: Replace the run in `output`.
+        changes: Arguments of `FinetuneSettings.of`, such as `steps=2000`.
+
+    Raises:
+        SettingsError: A setting is out of range, or the run to resume was started differently.
+        CheckpointError: `base` is not an encoder.
+        DataError: The data cannot be used.
+        OutputError: `output` is taken, or the disk is full.
+        Interrupted: Ctrl-C; `resume` continues.
+    """
+    definition = TASKS.load(task)
+    chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
+    loop_settings = chosen.loop()
+    splits = definition.splits(Path(data))
+    base_folder = Path(base)
+    encoder = load_encoder(base_folder)
+    folder = RunFolder(Path(output))
+    folder.open(_record(base_folder, definition, Path(data), chosen), resume=resume, overwrite=overwrite)
+    labels, audio = definition.labels(splits.train), AudioStore()
+    torch.manual_seed(chosen.seed)
+    learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
+
+    def judge(clips: Sequence[Clip]) -> Mapping[str, float]:
+        return evaluate(learner, definition, labels, clips, audio)
+
+    loop = Loop(
+        learner,
+        Feed(
+            ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed),
+            TaskBatches(definition, labels, audio),
+        ),
+        loop_settings,
+        lambda: judge(splits.valid),
+        goal_of(definition),
+        DiskCheckpoints(folder.checkpoints),
+        [JsonLines(folder.metrics), TensorBoard(folder.events), *observers],
+    )
+    outcome = loop.run(resume=resume)
+    return _write(folder, learner, labels, base_folder, outcome, judge(splits.test))
+
+
+def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> dict[str, Any]:
+    manifest = data / task.name / "manifest.jsonl"
+    return {
+        "kind": "finetune",
+        "base": {"path": str(base.resolve()), "digest": weights_digest(base)},
+        "task": task.name,
+        "settings": asdict(settings),
+        "data": {
+            "path": str(data.resolve()),
+            "manifest": f"sha256:{hashlib.sha256(manifest.read_bytes()).hexdigest()}",
+        },
+        "versions": versions(),
+    }
+
+
+def _write(
+    folder: RunFolder,
+    learner: StableFineTuning,
+    labels: Labels,
+    base: Path,
+    outcome: Outcome,
+    test: Mapping[str, float],
+) -> FinetuneReport:
+    with whole_folder(folder.head, overwrite=True) as partial:
+        _save_head(learner, labels, partial)
+    with whole_folder(folder.encoder, overwrite=True) as partial:
+        save_encoder(learner.encoder, partial, like=base)
+    folder.finish(
+        {
+            "kept": {"step": outcome.best_step, "why": "best on the validation split after the thaw"},
+            "valid": dict(outcome.best),
+            "test": dict(test),
+            "history": list(outcome.history),
+        }
+    )
+    return FinetuneReport(folder.path, folder.encoder, outcome.best_step, outcome.best, test)
+
+
+def _save_head(learner: StableFineTuning, labels: Labels, folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(
+        {name: tensor.detach().cpu() for name, tensor in learner.head.state_dict().items()}, folder / "head.safetensors"
+    )
+    write_json(folder / "labels.json", {"labels": list(labels.names)})

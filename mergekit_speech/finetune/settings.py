@@ -1,0 +1,79 @@
+"""The numbers that a fine-tuning run is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mergekit_speech.finetune.schedule import HEAD_ONLY, stable_rate, thaw_step
+from mergekit_speech.tasks.parts.task import Budget
+from mergekit_speech.training.settings import LoopSettings, Precision
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """How to fine-tune.
+
+    Attributes:
+        steps: Optimizer steps.
+        learning_rate: Adam's peak rate, of encoder and head alike.
+        clips: Clips in a batch.
+        accumulate: Batches in a step.
+        evaluate_every: Steps between two validations.
+        head_only: Fraction of the steps that update the head alone, in [0, 1).
+        precision: Arithmetic of the forward pass; weights stay in float32.
+        seed: Decides head, order and dropout.
+    """
+
+    steps: int
+    learning_rate: float
+    clips: int
+    accumulate: int
+    evaluate_every: int
+    head_only: float = HEAD_ONLY
+    precision: Precision = "fp32"
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        budget: Budget,
+        *,
+        steps: int | None = None,
+        learning_rate: float | None = None,
+        clips: int | None = None,
+        accumulate: int | None = None,
+        evaluate_every: int | None = None,
+        head_only: float = HEAD_ONLY,
+        precision: Precision = "fp32",
+        seed: int = 0,
+    ) -> FinetuneSettings:
+        """Fills what is None from a task's budget; with other steps, it is validated 25 times as the paper does."""
+        chosen = steps or budget.steps
+        return cls(
+            steps=chosen,
+            learning_rate=budget.learning_rate if learning_rate is None else learning_rate,
+            clips=budget.clips if clips is None else clips,
+            accumulate=budget.accumulate if accumulate is None else accumulate,
+            evaluate_every=evaluate_every or (budget.evaluate_every if steps is None else max(1, steps // 25)),
+            head_only=head_only,
+            precision=precision,
+            seed=seed,
+        )
+
+    def loop(self) -> LoopSettings:
+        """Settings of the training loop.
+
+        Raises:
+            SettingsError: A number is out of range.
+        """
+        return LoopSettings(
+            steps=self.steps,
+            learning_rate=self.learning_rate,
+            rate=stable_rate(self.head_only),
+            accumulate=self.accumulate,
+            evaluate_every=self.evaluate_every,
+            # Until the thaw the encoder is its base, so no evaluation before it can choose a tuned one.
+            candidates_from=thaw_step(self.steps, self.head_only) + 1,
+            precision=self.precision,
+            seed=self.seed,
+        )
