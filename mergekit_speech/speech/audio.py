@@ -11,6 +11,10 @@ from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 
 Waveform = npt.NDArray[np.float32]
+SHORTEST = 400
+"""Samples (25 ms): what the encoders need for one frame."""
+TOLERANCE = 0.1
+"""Seconds by which a clip may be shorter than its manifest says."""
 
 
 def read_audio(path: Path) -> Waveform:
@@ -20,7 +24,7 @@ def read_audio(path: Path) -> Waveform:
         Samples in [-1, 1], float32, shape `(samples,)`, at 16 kHz; channels are averaged.
 
     Raises:
-        DataError: The file is absent, cannot be decoded, is empty, or holds samples that are not finite.
+        DataError: The file is absent, cannot be decoded, is shorter than a frame, or holds samples that are not finite.
     """
     import soundfile
 
@@ -37,7 +41,14 @@ def read_audio(path: Path) -> Waveform:
         raise DataError(f"clip {path} holds no samples: drop it from the manifest")
     if not np.isfinite(mono).all():
         raise DataError(f"clip {path} holds samples that are not finite: replace it or drop it")
-    return mono if rate == SAMPLE_RATE else _resample(mono, rate)
+    if rate != SAMPLE_RATE:
+        mono = _resample(mono, rate)
+    if len(mono) < SHORTEST:
+        raise DataError(
+            f"clip {path} lasts {len(mono) / SAMPLE_RATE * 1000:.1f} ms, less than the"
+            f" {SHORTEST / SAMPLE_RATE * 1000:g} ms of one frame: drop it from the manifest"
+        )
+    return mono
 
 
 def _resample(samples: Waveform, rate: int) -> Waveform:
@@ -63,12 +74,17 @@ class AudioStore:
         """Returns the clip's samples, shape `(samples,)`; callers must not write to them.
 
         Raises:
-            DataError: As `read_audio`.
+            DataError: As `read_audio`, or the file holds less than the manifest says, as one that was cut short does.
         """
         kept = self._kept.get(clip.path)
         if kept is not None:
             return kept
         samples = read_audio(clip.path)
+        if len(samples) / SAMPLE_RATE < clip.duration - TOLERANCE:
+            raise DataError(
+                f"{clip.source}: clip {clip.path} holds {len(samples) / SAMPLE_RATE:.2f} s of the {clip.duration:.2f} s"
+                " that the manifest states: replace the file if it is cut short, else correct the duration"
+            )
         if samples.nbytes <= self._left:
             self._left -= samples.nbytes
             self._kept[clip.path] = samples

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mergekit_speech.errors import DataError
+from mergekit_speech.errors import DataError, SettingsError
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 
 if TYPE_CHECKING:
@@ -53,6 +53,19 @@ class BatchLimits:
 
     seconds: float | None = None
     clips: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses limits that no batch can keep.
+
+        Raises:
+            SettingsError: There is no limit, or one is not positive.
+        """
+        limits = {"seconds": self.seconds, "clips": self.clips}
+        if all(limit is None for limit in limits.values()):
+            raise SettingsError("a batch needs a limit: give seconds of audio, clips, or both")
+        for name, limit in limits.items():
+            if limit is not None and not limit > 0:
+                raise SettingsError(f"{name} of a batch must be above 0, got {limit!r}")
 
 
 class ClipStream:

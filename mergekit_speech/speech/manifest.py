@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,15 @@ def read_manifest(data: Path, folder: str, fields: Sequence[str] = ()) -> list[C
         fields: Fields that each line must have beside `id`, `path`, `duration` (seconds) and `split`.
 
     Raises:
-        DataError: The manifest is absent, empty, not JSON lines, repeats an id, or lacks a field.
+        DataError: The manifest is absent, empty, not UTF-8 JSON lines, repeats an id, or has a field missing or wrong.
     """
     path = data / folder / "manifest.jsonl"
     if not path.is_file():
         raise DataError(f"no manifest at {path}: expected a file with one JSON object a line; {_offer(data)}")
     clips = [
         _clip(data, line, f"{path}:{number}", fields)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        # Not splitlines(), which also cuts at characters that JSON strings may hold.
+        for number, line in enumerate(path.read_bytes().split(b"\n"), start=1)
         if line.strip()
     ]
     if not clips:
@@ -54,29 +56,45 @@ def _offer(data: Path) -> str:
     return f"{data} has manifests for: {', '.join(names)}" if names else f"{data} has no <task>/manifest.jsonl at all"
 
 
-def _clip(data: Path, line: str, source: str, fields: Sequence[str]) -> Clip:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as fault:
-        raise DataError(f"{source}: not a JSON object ({fault.msg} at column {fault.colno})") from fault
-    if not isinstance(row, dict):
-        raise DataError(f"{source}: expected a JSON object, got {row!r:.60}")
+def _clip(data: Path, line: bytes, source: str, fields: Sequence[str]) -> Clip:
+    row = _row(line, source)
     missing = [name for name in (*CLIP_FIELDS, *fields) if name not in row]
     if missing:
         raise DataError(f"{source}: missing field{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}")
     return Clip(
-        id=str(row["id"]),
-        path=data / str(row["path"]),
+        id=_name(row["id"], "id", source),
+        path=data / _name(row["path"], "path", source),
         duration=_duration(row["duration"], source),
-        split=str(row["split"]),
+        split=_name(row["split"], "split", source),
         fields={name: value for name, value in row.items() if name not in CLIP_FIELDS},
         source=source,
     )
 
 
+def _row(line: bytes, source: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as fault:
+        raise DataError(f"{source}: not UTF-8 ({fault.reason} at byte {fault.start + 1}): save it as UTF-8") from fault
+    except json.JSONDecodeError as fault:
+        raise DataError(f"{source}: not a JSON object ({fault.msg} at column {fault.colno})") from fault
+    except (ValueError, RecursionError) as fault:
+        # Numbers of thousands of digits, brackets thousands deep.
+        raise DataError(f"{source}: not a JSON object that Python can read ({fault})") from fault
+    if not isinstance(row, dict):
+        raise DataError(f"{source}: expected a JSON object, got {row!r:.60}")
+    return row
+
+
+def _name(value: Any, field: str, source: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise DataError(f"{source}: {field} must be a string, got {value!r:.60}")
+    return str(value)
+
+
 def _duration(value: Any, source: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
-        raise DataError(f"{source}: duration must be a positive number of seconds, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
+        raise DataError(f"{source}: duration must be a positive number of seconds, got {value!r:.60}")
     return float(value)
 
 
