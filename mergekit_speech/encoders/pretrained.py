@@ -12,6 +12,7 @@ import torch
 
 from mergekit_speech.encoders.encoder import Encoder, Frames, frame_mask
 from mergekit_speech.encoders.family import Family, family_of
+from mergekit_speech.encoders.weights import first_line, load_model
 from mergekit_speech.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -105,25 +106,13 @@ def load_encoder(folder: Path) -> PretrainedEncoder:
     """Builds the encoder that a transformers directory holds, in float32, on the CPU, in training mode.
 
     Raises:
-        CheckpointError: No `config.json`, an unknown family, or weights that do not fill the encoder.
+        CheckpointError: No `config.json`, an unknown family, or weights that are absent, damaged, not finite, or do
+            not fill the encoder.
     """
     config, family = read_config(folder)
-    import transformers
-
-    model, report = getattr(transformers, family.model_class).from_pretrained(
-        folder,
-        dtype=torch.float32,
-        attn_implementation=_attention(),
-        output_loading_info=True,
-        local_files_only=True,
-    )
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise CheckpointError(
-            f"{folder}: {len(missing)} parameters of the {family.title} encoder are not in its weights,"
-            f" the first is {missing[0]!r}: the checkpoint is incomplete or of another model"
-        )
-    return PretrainedEncoder(model.train(), family, normalize=reads_normalized(folder, config))
+    normalize = reads_normalized(folder, config)
+    model: Any = load_model(folder, family, _attention())
+    return PretrainedEncoder(model.train(), family, normalize=normalize)
 
 
 def random_encoder(folder: Path, seed: int) -> PretrainedEncoder:
@@ -155,18 +144,31 @@ def read_config(folder: Path) -> tuple[PretrainedConfig, Family]:
     """Reads `config.json` of a transformers directory.
 
     Raises:
-        CheckpointError: It is absent, not JSON, or names no known family.
+        CheckpointError: It is absent, not JSON, names no known family, or holds settings that the family does not take.
     """
     path = folder / CONFIG
     if not path.is_file():
         raise CheckpointError(f"{folder} is not an encoder: expected a transformers directory with {CONFIG}")
-    try:
-        family = family_of(json.loads(path.read_text(encoding="utf-8")).get("model_type"), path)
-    except (json.JSONDecodeError, AttributeError) as fault:
-        raise CheckpointError(f"{path} is not a JSON object: the checkpoint is damaged") from fault
+    family = family_of(_read_object(path).get("model_type"), path)
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(folder, local_files_only=True), family
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True), family
+    # What is raised depends on the setting and on transformers' version.
+    except Exception as fault:
+        raise CheckpointError(
+            f"{path}: transformers refuses it ({' '.join(str(fault).split())}): the checkpoint is damaged"
+        ) from fault
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise CheckpointError(f"{path} is not JSON ({first_line(fault)}): the checkpoint is damaged") from fault
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: expected a JSON object, got {content!r:.60}: the checkpoint is damaged")
+    return content
 
 
 def reads_normalized(folder: Path, config: PretrainedConfig) -> bool:
@@ -174,10 +176,13 @@ def reads_normalized(folder: Path, config: PretrainedConfig) -> bool:
 
     The preprocessor's word counts; without one, layer-norm front ends do and group-norm front ends do not,
     as the published checkpoints of the families.
+
+    Raises:
+        CheckpointError: The preprocessor's file is not a JSON object.
     """
     path = folder / PREPROCESSOR
     if path.is_file():
-        return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", True))
+        return bool(_read_object(path).get("do_normalize", True))
     settings: Any = config
     return bool(settings.feat_extract_norm == "layer")
 

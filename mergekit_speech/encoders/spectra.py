@@ -21,7 +21,7 @@ def log_mel(waveforms: torch.Tensor, bins: int = 80) -> torch.Tensor:
     Returns:
         Shape `(batch, frames, bins)`, natural logarithm.
     """
-    features: torch.Tensor = _log_mel_layer(bins)(waveforms)
+    features: torch.Tensor = _log_mel_layer(bins, waveforms.device)(waveforms)
     return features
 
 
@@ -36,7 +36,7 @@ def mfcc_with_deltas(waveforms: torch.Tensor) -> torch.Tensor:
     Returns:
         Shape `(batch, frames, 39)`.
     """
-    return with_deltas(_mfcc_layer()(waveforms))
+    return with_deltas(_mfcc_layer(waveforms.device)(waveforms))
 
 
 def with_deltas(features: torch.Tensor, order: int = 2, window: int = 5) -> torch.Tensor:
@@ -61,16 +61,16 @@ def with_deltas(features: torch.Tensor, order: int = 2, window: int = 5) -> torc
 
 
 @cache
-def _log_mel_layer(bins: int) -> nn.Module:
+def _log_mel_layer(bins: int, device: torch.device) -> nn.Module:
     from lhotse.features.kaldi.layers import Wav2LogFilterBank
 
-    layer: nn.Module = Wav2LogFilterBank(num_filters=bins).eval()
+    layer: nn.Module = Wav2LogFilterBank(num_filters=bins).eval().to(device)
     return layer
 
 
 @cache
-def _mfcc_layer() -> nn.Module:
+def _mfcc_layer(device: torch.device) -> nn.Module:
     from lhotse.features.kaldi.layers import Wav2MFCC
 
-    layer: nn.Module = Wav2MFCC().eval()
+    layer: nn.Module = Wav2MFCC().eval().to(device)
     return layer
