@@ -29,10 +29,13 @@ class CtcTask(Task):
     def answer(self, clip: Clip) -> Sequence[str]:
         """See `Task.answer`: a string gives its characters, a list its members."""
         value = self.field_of(clip)
-        symbols = list(value) if isinstance(value, str | list) else []
-        if not symbols or not all(isinstance(symbol, str) for symbol in symbols):
-            raise DataError(f"{clip.source}: {self.field} must be a string or a list of strings, got {value!r:.60}")
-        return symbols
+        if isinstance(value, str) and value.strip():
+            return list(value)
+        if isinstance(value, list) and value and all(_is_word(symbol) for symbol in value):
+            return value
+        raise DataError(
+            f"{clip.source}: {self.field} must be a text or a list of symbols without spaces, got {value!r:.60}"
+        )
 
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`."""
@@ -61,6 +64,10 @@ class CtcTask(Task):
     def score(self, answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Mapping[str, float]:
         """See `Task.score`."""
         return self.errors(answers, references)
+
+
+def _is_word(symbol: object) -> bool:
+    return isinstance(symbol, str) and symbol.split() == [symbol]
 
 
 def symbol_error_rate(answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> float:
