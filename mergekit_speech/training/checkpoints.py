@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import torch
@@ -63,10 +64,11 @@ class DiskCheckpoints:
                 os.fsync(file.fileno())
             partial.replace(path)
         except (OSError, RuntimeError) as fault:
-            partial.unlink(missing_ok=True)
             raise OutputError(
-                f"cannot write checkpoint {path} ({fault}): free some space, then use --resume"
+                f"cannot write checkpoint {path} ({' '.join(str(fault).split())}): free some space, then use --resume"
             ) from fault
+        finally:
+            partial.unlink(missing_ok=True)
 
     def load(self, name: str) -> dict[str, Any] | None:
         """See `Checkpoints.load`.
@@ -79,6 +81,6 @@ class DiskCheckpoints:
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError) as fault:
+        except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as fault:
             raise CheckpointError(f"checkpoint {path} is damaged: delete the run and start it again") from fault
         return state

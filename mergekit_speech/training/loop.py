@@ -17,6 +17,7 @@ from mergekit_speech.errors import DataError, Interrupted
 from mergekit_speech.speech.batches import Position
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.checkpoints import Checkpoints
+from mergekit_speech.training.disk import report_full_disk
 from mergekit_speech.training.events import EvaluationEvent, Observer, StepEvent
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.interrupt import InterruptRequest
@@ -85,19 +86,25 @@ class Loop:
 
         Raises:
             Interrupted: Ctrl-C; the state is saved.
-            DataError: The loss is not finite.
+            DataError: The loss or its gradient is not finite.
+            OutputError: The disk is full.
+            CheckpointError: The checkpoint to continue from is damaged.
         """
         if resume:
             self._restore()
-        for observer in self._observers:
-            observer.start(self._done, self._settings.steps)
+        with report_full_disk("go on with the run", "free some space, then use --resume"):
+            self._watched()
+        return self._finish()
+
+    def _watched(self) -> None:
         try:
+            for observer in self._observers:
+                observer.start(self._done, self._settings.steps)
             with InterruptRequest() as interrupt:
                 self._train(interrupt)
         finally:
             for observer in self._observers:
                 observer.close()
-        return self._finish()
 
     def _train(self, interrupt: InterruptRequest) -> None:
         settings = self._settings
@@ -125,37 +132,29 @@ class Loop:
     def _step(self, step: int, batches: Any) -> StepEvent:
         settings, started = self._settings, time.perf_counter()
         torch.manual_seed(_seed(settings.seed, step, self.accelerator.process_index))
-        losses, audio = [], 0.0
+        losses, audio, heard = [], 0.0, list[Clip]()
         for _ in range(settings.accumulate):
             self._position, clips, batch = next(batches)
             with torch.autocast(
                 self.accelerator.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16"
             ):
                 loss = self._model(batch)
-            losses.append(self._checked(loss, clips, step))
+            losses.append(_checked("loss", float(loss.detach()), clips, step))
             self.accelerator.backward(loss / settings.accumulate)
             audio += sum(clip.duration for clip in clips)
+            heard += clips
         rate = settings.learning_rate * settings.rate(step, settings.steps)
-        norm = self._update(rate)
+        norm = self._update(rate, heard, step)
         return StepEvent(step + 1, sum(losses) / len(losses), rate, norm, audio, time.perf_counter() - started)
 
-    def _update(self, rate: float) -> float:
+    def _update(self, rate: float, heard: Sequence[Clip], step: int) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         moving = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
-        norm = nn.utils.clip_grad_norm_(moving, self._settings.clip_norm)
+        norm = _checked("gradient", float(nn.utils.clip_grad_norm_(moving, self._settings.clip_norm)), heard, step)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
-        return float(norm)
-
-    def _checked(self, loss: torch.Tensor, clips: Sequence[Clip], step: int) -> float:
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise DataError(
-                f"the loss is {value} at step {step + 1}, on clips {', '.join(clip.id for clip in clips)}:"
-                " look at these clips or lower the learning rate"
-            )
-        return value
+        return norm
 
     def _validate(self) -> None:
         self.learner.eval()
@@ -202,6 +201,15 @@ class Loop:
         self.learner.eval()
         metrics = {name: value for name, value in self._best.items() if name != "step"}
         return Outcome(best["step"], metrics, self._history)
+
+
+def _checked(what: str, value: float, clips: Sequence[Clip], step: int) -> float:
+    if not math.isfinite(value):
+        raise DataError(
+            f"the {what} is {value} at step {step + 1}, on clips {', '.join(clip.id for clip in clips)}:"
+            " look at these clips or lower the learning rate"
+        )
+    return value
 
 
 def _seed(*parts: int) -> int:

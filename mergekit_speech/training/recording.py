@@ -19,9 +19,13 @@ class JsonLines:
 
     def start(self, done: int, steps: int) -> None:
         """See `Observer.start`."""
-        kept = self._path.read_text(encoding="utf-8").splitlines() if done and self._path.is_file() else []
-        self._file = self._path.open("w", encoding="utf-8")
-        self._file.writelines(f"{line}\n" for line in kept if json.loads(line)["step"] <= done)
+        whole = self._path.read_bytes() if done and self._path.is_file() else b""
+        # A process that was killed may have left half a line at the end.
+        lines = whole.decode("utf-8").split("\n")[:-1]
+        partial = self._path.with_name(f"{self._path.name}.partial")
+        partial.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["step"] <= done), encoding="utf-8")
+        partial.replace(self._path)
+        self._file = self._path.open("a", encoding="utf-8")
 
     def stepped(self, event: StepEvent) -> None:
         """See `Observer.stepped`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
+from mergekit_speech.training.disk import report_full_disk
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class RunFolder:
             overwrite: Delete the run that stands here.
 
         Raises:
-            OutputError: A run stands here and neither was asked for.
+            OutputError: A run stands here and neither was asked for, something else than a run does, or it cannot be
+                written to.
             SettingsError: The run that stands here was started differently.
         """
         if self.path.exists() and not self.path.is_dir():
@@ -69,18 +71,31 @@ class RunFolder:
         if resume and self.record.is_file():
             self._check_same(record)
             return
-        if overwrite and self.path.is_dir():
-            shutil.rmtree(self.path)
-        if self.path.is_dir() and any(self.path.iterdir()):
+        taken = self.path.is_dir() and any(self.path.iterdir())
+        if taken and not self.record.is_file():
+            raise OutputError(
+                f"{self.path} holds files but no {self.record.name}, so it is no run: choose another folder"
+            )
+        if taken and not overwrite:
             raise OutputError(
                 f"{self.path} exists: continue that run with --resume, replace it with --overwrite, or choose another"
             )
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.record, record)
+        try:
+            if taken:
+                shutil.rmtree(self.path)
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_json(self.record, record)
+        except OSError as fault:
+            raise OutputError(f"cannot write {self.path} ({fault}): make room or choose another folder") from fault
 
     def finish(self, results: Mapping[str, Any]) -> None:
-        """Adds a run's results to its record."""
-        write_json(self.record, {**read_json(self.record), **results})
+        """Adds a run's results to its record.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        with report_full_disk(f"write {self.record}", "free some space, then use --resume"):
+            write_json(self.record, {**read_json(self.record), **results})
 
     def _check_same(self, record: Mapping[str, Any]) -> None:
         known = read_json(self.record)
@@ -96,14 +111,14 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads a file that holds one JSON object.
 
     Raises:
-        CheckpointError: It is absent or holds something else.
+        CheckpointError: It is absent, damaged, or holds something else.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as fault:
         raise CheckpointError(f"{path} does not exist: expected a run folder with its record") from fault
-    except json.JSONDecodeError as fault:
-        raise CheckpointError(f"{path}: not JSON ({fault.msg} in line {fault.lineno}): the file is damaged") from fault
+    except ValueError as fault:
+        raise CheckpointError(f"{path}: not JSON ({fault}): the file is damaged") from fault
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: expected a JSON object, got {content!r:.60}")
     return content
@@ -112,5 +127,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes one JSON object; the file is whole or as it was before."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

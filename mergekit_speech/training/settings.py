@@ -45,7 +45,7 @@ class LoopSettings:
         """Refuses numbers that make no sense.
 
         Raises:
-            SettingsError: A count is below 1, or the rate or the clipping norm is not positive.
+            SettingsError: A count is below 1, the rate or the clipping norm is not positive, or no step may win.
         """
         for name in ("steps", "accumulate", "evaluate_every"):
             if getattr(self, name) < 1:
@@ -53,6 +53,8 @@ class LoopSettings:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name} must be above 0, got {getattr(self, name)!r}")
+        if not 1 <= self.candidates_from <= self.steps:
+            raise SettingsError(f"candidates_from must be between 1 and {self.steps}, got {self.candidates_from!r}")
 
 
 @dataclass(frozen=True)
