@@ -12,6 +12,7 @@ import torch
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.encoders.spectra import mfcc_with_deltas
+from mergekit_speech.errors import SettingsError
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import WaveBatch, pad
 from mergekit_speech.speech.clip import Clip
@@ -33,9 +34,10 @@ def spectral_features(batch: WaveBatch) -> torch.Tensor:
 
 def hidden_features(encoder: PretrainedEncoder, layer: int) -> Extract:
     """Features of one layer of an encoder; layer 0 is the input of the first."""
+    device = next(encoder.parameters()).device
 
     def extract(batch: WaveBatch) -> torch.Tensor:
-        state: torch.Tensor = encoder(batch.waveforms, batch.lengths).states[layer]
+        state: torch.Tensor = encoder(batch.waveforms.to(device), batch.lengths.to(device)).states[layer]
         return state
 
     return extract
@@ -54,6 +56,9 @@ def cluster(
         seed: Decides the frames to fit on and the first centres.
         most_frames: Frames to fit on at most; a random choice of them where there are more.
 
+    Raises:
+        SettingsError: There are fewer frames than codes.
+
     Source: fairseq's `learn_kmeans.py` as HuBERT describes it (arXiv 2106.07447, section III-A): mini-batch
         k-means, k-means++ start, batches of 10,000 frames.
     """
@@ -61,6 +66,8 @@ def cluster(
 
     features = {clip.path: _features(clip, audio, extract) for clip in clips}
     frames = np.concatenate(list(features.values()))
+    if len(frames) < clusters:
+        raise SettingsError(f"{clusters} clusters need as many frames, the clips have {len(frames)}: ask for fewer")
     rng = np.random.default_rng(seed)
     if len(frames) > most_frames:
         frames = frames[rng.choice(len(frames), most_frames, replace=False)]
@@ -73,5 +80,5 @@ def cluster(
 
 def _features(clip: Clip, audio: AudioStore, extract: Extract) -> Features:
     with torch.inference_mode():
-        features: Features = extract(pad([clip], [audio.read(clip)]))[0].float().numpy()
+        features: Features = extract(pad([clip], [audio.read(clip)]))[0].float().cpu().numpy()
     return features

@@ -67,7 +67,8 @@ class MaskedPrediction(Learner):
         """See `Learner.forward`."""
         logits, codes, masked = self.predict(batch)
         loss = functional.cross_entropy(logits[masked], codes[masked])
-        if self._unmasked_weight:
+        # A crop of a few frames may be masked as a whole.
+        if self._unmasked_weight and not bool(masked.all()):
             loss = loss + self._unmasked_weight * functional.cross_entropy(logits[~masked], codes[~masked])
         return loss
 

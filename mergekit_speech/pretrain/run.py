@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mergekit_speech.encoders.family import families
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder, new_encoder, save_encoder
@@ -92,8 +93,8 @@ def pretrain(
     for number in range(len(settings.rounds)):
         encoder, outcome = _round(job, number, encoder)
         results.append({"step": outcome.best_step, **outcome.best})
-    shutil.rmtree(folder.encoder, ignore_errors=True)
-    shutil.copytree(_encoder_folder(folder, len(settings.rounds) - 1), folder.encoder)
+    with whole_folder(folder.encoder, overwrite=True) as partial:
+        shutil.copytree(_encoder_folder(folder, len(settings.rounds) - 1), partial, dirs_exist_ok=True)
     folder.finish({"rounds": results, "hours": sum(clip.duration for clip in clips) / 3600})
     return PretrainReport(folder.encoder, results)
 
@@ -117,6 +118,7 @@ def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[Pr
         encoder = fresh_encoder(job.settings.shape, settings.seed)
     else:
         encoder = load_encoder(_encoder_folder(job.folder, number - 1))
+    torch.manual_seed(settings.seed)
     learner = MaskedPrediction(encoder, turn.clusters, unmasked_weight=job.settings.unmasked_weight)
     batches = MaskedBatches(encoder, job.audio, codes, settings.seed, job.settings.masking)
     limits = BatchLimits(seconds=job.settings.batch_seconds)

@@ -51,5 +51,5 @@ def _trains(clip: Clip) -> bool:
 def _speakers(clip: Clip) -> Iterable[str]:
     speaker = clip.fields.get("speaker")
     if speaker is None:
-        return ()
-    return [speaker] if isinstance(speaker, str) else speaker
+        return []
+    return map(str, speaker) if isinstance(speaker, list) else [str(speaker)]

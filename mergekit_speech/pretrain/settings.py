@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mergekit_speech.errors import SettingsError
@@ -12,6 +12,11 @@ from mergekit_speech.training.settings import LoopSettings, Precision
 
 if TYPE_CHECKING:
     from transformers import HubertConfig
+
+GROUPS = 16
+"""Groups of the positional convolution, in every published HuBERT."""
+MOST_SEED = 2**31 - 1
+"""scikit-learn takes seeds below 2**32, and each round adds its number."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,19 @@ class EncoderShape:
     channels: int = 64
     position_kernel: int = 64
 
+    def __post_init__(self) -> None:
+        """Refuses sizes that no encoder can have.
+
+        Raises:
+            SettingsError: A size is below 1, or `dim` cannot be split among the heads or the positional groups.
+        """
+        for name, value in asdict(self).items():
+            if value < 1:
+                raise SettingsError(f"{name} must be at least 1, got {value!r}")
+        for name, parts in {"attention heads": self.heads, "groups of the positional convolution": GROUPS}.items():
+            if self.dim % parts:
+                raise SettingsError(f"dim must be a multiple of the {parts} {name}, got {self.dim!r}")
+
     def config(self) -> HubertConfig:
         """The transformers configuration: HuBERT Base but for size, layer drop and attention dropout."""
         from transformers import HubertConfig
@@ -45,6 +63,7 @@ class EncoderShape:
             intermediate_size=self.feed_forward,
             conv_dim=(self.channels,) * 7,
             num_conv_pos_embeddings=self.position_kernel,
+            num_conv_pos_embedding_groups=GROUPS,
             hidden_dropout=0.1,
             attention_dropout=0.0,
             activation_dropout=0.0,
@@ -98,8 +117,12 @@ class PretrainSettings:
         """Refuses rounds that make no sense.
 
         Raises:
-            SettingsError: There is no round, or one clusters a layer that the encoder lacks.
+            SettingsError: There is no round, one clusters a layer that the encoder lacks, or a number is out of range.
         """
+        if not 0 <= self.seed <= MOST_SEED:
+            raise SettingsError(f"seed must be between 0 and {MOST_SEED}, got {self.seed!r}")
+        if not self.batch_seconds > 0:
+            raise SettingsError(f"batch_seconds must be above 0, got {self.batch_seconds!r}")
         if not self.rounds:
             raise SettingsError("pre-training needs at least one round")
         for turn in self.rounds[1:]:
@@ -108,6 +131,10 @@ class PretrainSettings:
                     f"the layer to cluster must be between 0 and {self.shape.layers}, got {turn.layer!r}: the encoder"
                     f" has {self.shape.layers} layers"
                 )
+        for number, turn in enumerate(self.rounds):
+            if turn.clusters < 1:
+                raise SettingsError(f"clusters must be at least 1, got {turn.clusters!r}")
+            self.loop(number)
 
     def loop(self, number: int) -> LoopSettings:
         """Settings of the training loop in round `number`, counted from 0."""
