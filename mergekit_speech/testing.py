@@ -41,7 +41,7 @@ def tiny_checkpoint(
     """Write a checkpoint folder of random float32 weights, a `config.json`, and nothing that needs a model.
 
     Args:
-        folder: Where; it is made.
+        folder: Where; it is made, and weights that are there already are replaced.
         seed: Of the weights.
         shapes: Shapes of the parameters by name.
         arrays: Values to write in place of random ones, of any format that a header can name.
@@ -56,6 +56,8 @@ def tiny_checkpoint(
     drawn = {name: np.asarray(rng.standard_normal(shape), np.float32) for name, shape in shapes.items()}
     chosen = drawn if arrays is None else arrays
     folder.mkdir(parents=True, exist_ok=True)
+    for stale in folder.glob("model*.safetensors*"):
+        stale.unlink()
     (folder / "config.json").write_text(json.dumps({"model_type": "tiny", "dtype": "float32"}), encoding="utf-8")
     parameters = [Parameter(name, _header_name(array.dtype), array.shape) for name, array in chosen.items()]
     metadata = {"format": "pt"}
