@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mergekit_speech.errors import MsmError, RecipeError
 from mergekit_speech.merging.arguments import Fault, Place, check_arguments
@@ -29,7 +29,15 @@ NOT_FOR_SPEECH = {"tokenizer", "tokenizer_source", "chat_template"}
 NOT_UNDERSTOOD = {"slices", "modules"}
 
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
-Parameters = dict[str, Any]
+
+
+def _single(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError(f"{value!r:.80}")
+    return value
+
+
+Parameters = dict[str, Annotated[Any, AfterValidator(_single)]]
 
 
 class _Part(BaseModel):
@@ -38,14 +46,6 @@ class _Part(BaseModel):
 
 class _WithParameters(_Part):
     parameters: Parameters = Field(default_factory=dict)
-
-    @field_validator("parameters")
-    @classmethod
-    def _only_single_values(cls, parameters: Parameters) -> Parameters:
-        for name, value in parameters.items():
-            if not isinstance(value, bool | int | float | str):
-                raise ValueError(f"expected a single value of {name}, came {value!r}")
-        return parameters
 
 
 class _Model(_WithParameters):
@@ -142,7 +142,8 @@ def _explain(kind: str, place: Place, message: str, value: object) -> str:
     if kind == "extra_forbidden":
         return _explain_key(key, place)
     if kind == "value_error":
-        return f"{message.removeprefix('Value error, ')}; values over layers and filters are not understood"
+        came = message.removeprefix("Value error, ")
+        return f"expected a single value of {key}, came {came}; values over layers and filters are not understood"
     return f"{key}: {message[0].lower()}{message[1:]}, came {value!r:.80}"
 
 
