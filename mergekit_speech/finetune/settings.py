@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mergekit_speech.errors import SettingsError
 from mergekit_speech.finetune.schedule import HEAD_ONLY, stable_rate, thaw_step
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.settings import LoopSettings, Precision
@@ -33,6 +34,16 @@ class FinetuneSettings:
     precision: Precision = "fp32"
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuses counts below 1; `loop` checks the rest.
+
+        Raises:
+            SettingsError: A count is below 1.
+        """
+        for name in ("steps", "clips"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} must be at least 1, got {getattr(self, name)!r}")
+
     @classmethod
     def of(
         cls,
@@ -47,14 +58,14 @@ class FinetuneSettings:
         precision: Precision = "fp32",
         seed: int = 0,
     ) -> FinetuneSettings:
-        """Fills what is None from a task's budget; with other steps, it is validated 25 times as the paper does."""
-        chosen = steps or budget.steps
+        """Fills what is None from a task's budget; with other steps it is validated 25 times, as the paper does."""
+        chosen = budget.steps if steps is None else steps
         return cls(
             steps=chosen,
             learning_rate=budget.learning_rate if learning_rate is None else learning_rate,
             clips=budget.clips if clips is None else clips,
             accumulate=budget.accumulate if accumulate is None else accumulate,
-            evaluate_every=evaluate_every or (budget.evaluate_every if steps is None else max(1, steps // 25)),
+            evaluate_every=evaluate_every or (budget.evaluate_every if steps is None else max(10, steps // 25)),
             head_only=head_only,
             precision=precision,
             seed=seed,
