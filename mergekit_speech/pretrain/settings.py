@@ -143,7 +143,7 @@ class PretrainSettings:
             steps=steps,
             learning_rate=self.learning_rate,
             rate=Trapezoid(warmup=0.08, hold=0.08),
-            clip_norm=10.0,
+            clip_norm=1.0,
             weight_decay=0.01,
             betas=(0.9, 0.98),
             evaluate_every=max(1, min(500, steps // 8)),
