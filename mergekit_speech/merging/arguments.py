@@ -148,7 +148,7 @@ def _spread(check: _Check, key: str, param: Param, given: tuple[str, Any] | None
         return (_single(check, key, param, given),) * count
     name, values = given
     if len(values) != count:
-        check.fault(("parameters", name), f"expected {count} values of {name}, one an encoder, came {values!r}")
+        check.fault(("parameters", name), f"expected {name} for each of {count} tuned encoders, came {values!r}")
         return (param.kind(),) * count
     return tuple(check.value(param, name, value, ("parameters",)) for value in values)
 

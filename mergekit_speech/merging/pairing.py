@@ -54,9 +54,9 @@ def _differences(
     kinds = [name for name in both if (base[name].dtype in FLOATS) != (tuned[name].dtype in FLOATS)]
     faults = []
     if missing:
-        faults.append(f"{label} lacks {len(missing)} parameters of the base: {', '.join(missing)}")
+        faults.append(f"{label} lacks {len(missing)} of the base's parameters: {', '.join(missing)}")
     if extra:
-        faults.append(f"{label} has {len(extra)} parameters that the base lacks: {', '.join(extra)}")
+        faults.append(f"{label} has {len(extra)} that the base lacks: {', '.join(extra)}")
     if shapes:
         listed = ", ".join(f"{name} {base[name].shape} against {tuned[name].shape}" for name in shapes)
         faults.append(f"shapes differ between the base and {label}: {listed}")

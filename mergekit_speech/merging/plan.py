@@ -219,7 +219,7 @@ def _check_limits(limits: Limits) -> None:
         ("shard size", limits.shard_size, 1),
     ):
         if value < least:
-            raise SettingsError(f"expected a {name} of at least {least}, came {value!r}")
+            raise SettingsError(f"expected {name} of at least {least}, came {value!r}")
 
 
 def _check_recipe(recipe: Recipe) -> None:

@@ -77,7 +77,7 @@ def test_range_may_be_lifted_where_that_is_declared() -> None:
         ({"alpha": 1, "trim": 3}, "odd: expected a word as trim, came 3"),
         ({"alpha": 1, "trim": "modl"}, "expected trim out of tensor, model, came 'modl' (did you mean 'model'?)"),
         ({"alpha": 1, "wieght": 1}, "odd has no setting 'wieght' (did you mean 'weight'?); it has: scale, weight, "),
-        ({"alpha": 1, "weight": [1, 2]}, "expected 1 values of weight, one an encoder, came [1, 2]"),
+        ({"alpha": 1, "weight": [1, 2]}, "expected weight for each of 1 tuned encoders, came [1, 2]"),
     ],
 )
 def test_refusals(params: dict[str, Any], complaint: str) -> None:

@@ -39,7 +39,7 @@ def test_tensors_stay_tensors() -> None:
 def test_kept_parameters() -> None:
     base, tuned = {"a": np.zeros(1), "b": np.zeros(1)}, {"a": np.ones(1), "head": np.ones(9)}
     with pytest.raises(
-        PairingError, match=r"tuned state dict 1 lacks 1 parameters of the base: b; .* base lacks: head"
+        PairingError, match=r"tuned state dict 1 lacks 1 of the base's parameters: b; .* base lacks: head"
     ):
         merge_state_dicts(base, tuned, alpha=1)
     merged = merge_state_dicts(base, tuned, alpha=1, keep=["b", "head"])

@@ -24,7 +24,7 @@ def test_every_difference_is_listed() -> None:
     with pytest.raises(PairingError) as caught:
         check_pairs(base, {"T": tuned, "U": base})
     assert str(caught.value) == (
-        "T lacks 2 parameters of the base: a, c; T has 2 parameters that the base lacks: x, y; "
+        "T lacks 2 of the base's parameters: a, c; T has 2 that the base lacks: x, y; "
         "shapes differ between the base and T: b (3,) against (4,), d (4,) against (2, 2); "
         "numbers differ in kind between the base and T: e I64 against F32; "
         "give encoders of one base, or name what to keep from it (--keep GLOB)"

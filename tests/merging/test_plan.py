@@ -82,9 +82,9 @@ def test_whole_parameter_that_does_not_fit(recipe: Recipe, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("limits", "complaint"),
     [
-        (Limits(memory=10), "expected a memory of at least 1048576, came 10"),
-        (Limits(threads=-1), "expected a threads of at least 0, came -1"),
-        (Limits(shard_size=0), "expected a shard size of at least 1, came 0"),
+        (Limits(memory=10), "expected memory of at least 1048576, came 10"),
+        (Limits(threads=-1), "expected threads of at least 0, came -1"),
+        (Limits(shard_size=0), "expected shard size of at least 1, came 0"),
     ],
 )
 def test_senseless_limits(recipe: Recipe, limits: Limits, complaint: str) -> None:
