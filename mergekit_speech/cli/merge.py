@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mergekit_speech.cli.output import Output, common_options
 from mergekit_speech.cli._sizes import read_size
+from mergekit_speech.cli.output import Output, common_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
