@@ -15,8 +15,13 @@ from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 if TYPE_CHECKING:
     import torch
     from lhotse import CutSet
+    from lhotse.dataset.sampling.base import CutSampler
 
     from mergekit_speech.speech.audio import Waveform
+
+MOST_BUCKETS = 10
+CLIPS_IN_BUCKET = 20
+"""Clips of an average bucket where there are fewer than the most buckets."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +52,17 @@ class BatchLimits:
     """How large a batch may become; whichever limit is reached first closes it.
 
     Attributes:
-        seconds: Audio in a batch, seconds.
+        seconds: Audio in a batch with its padding, seconds.
         clips: Clips in a batch.
     """
 
     seconds: float | None = None
     clips: int | None = None
+
+    def allow(self, clips: Sequence[Clip]) -> bool:
+        """Whether these clips may be one batch."""
+        padded = len(clips) * max(clip.duration for clip in clips)
+        return (self.seconds is None or padded <= self.seconds) and (self.clips is None or len(clips) <= self.clips)
 
     def __post_init__(self) -> None:
         """Refuses limits that no batch can keep.
@@ -71,7 +81,7 @@ class BatchLimits:
 class ClipStream:
     """An endless, shuffled stream of batches of clips that can be taken up at any position.
 
-    Batches come from lhotse's bucketing sampler, so that clips of a batch have similar lengths.
+    Batches come from lhotse's bucketing sampler, so that clips of a batch have similar lengths, unless they are few.
     """
 
     def __init__(self, clips: Sequence[Clip], limits: BatchLimits, seed: int) -> None:
@@ -103,22 +113,34 @@ class ClipStream:
             epoch, skip = epoch + 1, 0
 
     def _epoch(self, epoch: int) -> Iterator[list[Clip]]:
-        from lhotse.dataset import DynamicBucketingSampler
-
         with warnings.catch_warnings():
             # An eager cut set is what a manifest that fits into memory should be.
             warnings.filterwarnings("ignore", message=".*eagerly read CutSet")
-            sampler = DynamicBucketingSampler(
-                _cuts(self._clips.values()),
-                max_duration=self._limits.seconds,
-                max_cuts=self._limits.clips,
-                num_buckets=max(2, min(10, len(self._clips) // 20)),
-                shuffle=True,
-                seed=self._seed,
-            )
+            sampler = self._sampler()
         sampler.set_epoch(epoch)
+        late: list[Clip] = []
         for cuts in sampler:
-            yield [self._clips[cut.id] for cut in cuts]
+            batch = [self._clips[cut.id] for cut in cuts]
+            # lhotse closes a batch behind the clip that overshoots; such clips make batches of their own.
+            if not self._limits.allow(batch):
+                if late and not self._limits.allow([*late, batch[-1]]):
+                    yield late
+                    late = []
+                late.append(batch.pop())
+            yield batch
+        if late:
+            yield late
+
+    def _sampler(self) -> CutSampler:
+        from lhotse.dataset import DynamicBucketingSampler, DynamicCutSampler
+
+        cuts, limits = _cuts(self._clips.values()), self._limits
+        size = {"max_duration": limits.seconds, "max_cuts": limits.clips, "shuffle": True, "seed": self._seed}
+        buckets = min(MOST_BUCKETS, len(self._clips) // CLIPS_IN_BUCKET)
+        # lhotse cannot cut a handful of clips into buckets.
+        if buckets < 2:
+            return DynamicCutSampler(cuts, **size)
+        return DynamicBucketingSampler(cuts, num_buckets=buckets, **size)
 
 
 def _cuts(clips: Iterable[Clip]) -> CutSet:
