@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,7 @@ from mergekit_speech.shards.writer import ShardWriter
 T = TypeVar("T")
 Digests = Mapping[int, bytes]
 Progress = Callable[[int, int], None]
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,14 @@ class _Crew:
     def _in_order(
         self, pool: ThreadPoolExecutor, steps: tuple[Step, ...] | list[Step], work: Callable[[Step], T]
     ) -> Iterator[T]:
-        futures: list[Future[T]] = [pool.submit(work, step) for step in steps]
-        for future in futures:
-            yield future.result()
+        # Results wait for their turn; without a bound, all sums of a model could wait behind one slow parameter.
+        waiting: deque[Future[T]] = deque()
+        for step in steps:
+            waiting.append(pool.submit(work, step))
+            if len(waiting) >= AHEAD * self._plan.threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
     @contextmanager
     def _stopping(self, pool: ThreadPoolExecutor) -> Iterator[None]:

@@ -6,8 +6,8 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mergekit_speech.errors import MsmError, OutputError
@@ -32,6 +32,7 @@ def whole_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         OutputError: `path` exists and `overwrite` is not set, it cannot be written to, or the disk is full.
     """
     check_free(path, overwrite=overwrite)
+    parents = [parent for parent in path.parents if not parent.exists()]
     partial = _make_sibling(path)
     try:
         yield partial
@@ -39,6 +40,7 @@ def whole_folder(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         _move(partial, path)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
+        _remove_empty(parents)
         if isinstance(error, Exception) and not isinstance(error, MsmError) and _is_disk(error):
             raise OutputError(
                 f"cannot write {path}: {_reason(error)}; make room or choose another folder, nothing was left behind"
@@ -69,6 +71,13 @@ def _make_sibling(path: Path) -> Path:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error)}; choose another folder") from error
     return partial
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    # Somebody else may have put something into one of them meanwhile.
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _sync(folder: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float32]
 FINITE = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(hnp.arrays(np.float32, st.integers(1, 60), elements=FINITE), st.data())
 def test_it_is_the_kth_of_the_sorted_magnitudes(values: Floats, data: st.DataObject) -> None:
     rank = data.draw(st.integers(1, values.size))

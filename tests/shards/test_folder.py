@@ -84,6 +84,12 @@ def test_full_disk(tmp_path: Path, error: Exception) -> None:
     assert listing(tmp_path) == []
 
 
+def test_parents_that_were_made_go_too(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        fail_inside(tmp_path / "deep" / "er" / "out", DataError("no"))
+    assert listing(tmp_path) == []
+
+
 def test_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (

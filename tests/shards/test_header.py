@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mergekit_speech.errors import ShardError
@@ -88,6 +88,7 @@ def test_missing_file() -> None:
         read_header(Path("no-such-folder") / "x.safetensors")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_parse_or_are_refused(text: bytes) -> None:
     with contextlib.suppress(ShardError):
@@ -100,6 +101,7 @@ FIELDS = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, FIELDS, max_size=4), st.integers(0, 64))
 def test_any_entries_parse_or_are_refused(entries: dict[str, object], size: int) -> None:
     try:
@@ -109,6 +111,7 @@ def test_any_entries_parse_or_are_refused(entries: dict[str, object], size: int)
     assert sum(parameter.size for parameter in header.parameters) == size
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         NAMES, st.tuples(st.sampled_from(sorted(SIZES)), st.lists(st.integers(0, 4), max_size=3)), max_size=5

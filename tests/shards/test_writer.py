@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mergekit_speech.shards.header import Parameter, read_header
@@ -26,6 +26,7 @@ def test_every_parameter_is_aligned_to_its_elements(tmp_path: Path) -> None:
     assert shard.size == shard.header_size + 16 + 10 + 3
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.integers(1, 20))
 def test_shards_keep_order_and_size(sizes: list[int], shard_size: int) -> None:
     parameters = [Parameter(str(number), "U8", (size,)) for number, size in enumerate(sizes)]
