@@ -25,11 +25,9 @@ Extract = Callable[[WaveBatch], torch.Tensor]
 
 
 def spectral_features(batch: WaveBatch) -> torch.Tensor:
-    """MFCCs with derivatives, normalised over the clip, every second frame: one for each 20 ms of the encoder."""
-    features = mfcc_with_deltas(batch.waveforms)
-    features = (features - features.mean(dim=1, keepdim=True)) / (features.std(dim=1, keepdim=True) + 1e-5)
+    """MFCCs with derivatives, every second frame: one for each 20 ms of the encoder."""
     # The window of frame 2t + 1 is centred nearest to the receptive field of the encoder's frame t.
-    return features[:, 1::2]
+    return mfcc_with_deltas(batch.waveforms)[:, 1::2]
 
 
 def hidden_features(encoder: PretrainedEncoder, layer: int) -> Extract:
