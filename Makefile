@@ -3,6 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 IS_PYTHON_311 := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 # More threads than idle cores make small models many times slower, and no test may reach a network.
@@ -40,11 +41,11 @@ $(BIN)/python:
 	echo "Error: expected Python 3.11 or newer, tried: $(PYTHON) $(PYTHONS); install one, or name it: make PYTHON=/path/to/python3" >&2; \
 	exit 1
 
-# The bare time stamps of .venv/bin/python belong to the interpreter that it links to, hence order-only.
+# Order-only: the time stamp of .venv/bin/python is that of the interpreter that it links to.
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e .
+	$(INSTALL) -e .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/installed $@
