@@ -34,6 +34,13 @@ ALPHA = 0.25
 BASE_LAYERS = 12
 MOST_MORE_CPU_SECONDS = 1.0
 MOST_MORE_BYTES = 16 << 20
+MEASURED = [
+    "mergekit_speech/merging",
+    "mergekit_speech/shards",
+    "mergekit_speech/ops",
+    "mergekit_speech/cli/merge.py",
+    "strategies",
+]
 MSM = ["-c", "from mergekit_speech.cli import main; main(prog_name='msm')"]
 
 
@@ -147,6 +154,13 @@ def describe_machine() -> dict[str, object]:
     return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0], "versions": versions}
 
 
+def name_commit() -> str:
+    """Name the commit, with a mark if what is measured differs from it."""
+    head = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
+    changed = subprocess.check_output(["git", "status", "--porcelain", "--", *MEASURED], cwd=ROOT, text=True)
+    return f"{head}-dirty" if changed else head
+
+
 def run(repeats: int) -> dict[str, object]:
     """Measure everything; figures of the three programs are taken in turn, so that the machine's moods meet all."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -166,7 +180,7 @@ def run(repeats: int) -> dict[str, object]:
     more_bytes = medians["merge_double"].anonymous_bytes - medians["merge"].anonymous_bytes
     return {
         "benchmark": "merge_speed",
-        "commit": subprocess.check_output(["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True).strip(),
+        "commit": name_commit(),
         "machine": describe_machine(),
         "repeats": repeats,
         "checkpoint_bytes": sizes,
