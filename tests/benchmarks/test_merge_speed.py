@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks.merge_speed import ROOT, Cost, check_values, measure, median, merge_arguments
@@ -34,7 +33,7 @@ def test_wrong_values_stop_it(folder: Path) -> None:
 def test_process_is_watched() -> None:
     cost = measure(["-c", "held = bytearray(60 << 20); [None for _ in range(2_000_000)]"])
     assert cost.anonymous_bytes > 50 << 20
-    assert 0 < cost.cpu_seconds
+    assert cost.cpu_seconds > 0
 
 
 def test_failing_process_is_not_measured() -> None:
@@ -43,5 +42,5 @@ def test_failing_process_is_not_measured() -> None:
 
 
 def test_median_of_each_figure() -> None:
-    costs = [Cost(float(value), float(10 - value), value) for value in np.arange(3)]
+    costs = [Cost(float(value), float(10 - value), value) for value in range(3)]
     assert median(costs) == Cost(1.0, 9.0, 2)
