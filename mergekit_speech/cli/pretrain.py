@@ -29,6 +29,7 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option("--layer", default=3, show_default=True, help="Layer whose features later rounds cluster.")
 @click.option("--batch-seconds", default=32.0, show_default=True, help="Audio in a batch, seconds.")
 @click.option("--lr", default=5e-4, show_default=True, help="Peak learning rate.")
+@click.option("--dropout", default=0.1, show_default=True, help="Probability of dropout while pre-training.")
 @click.option("--mask-span", default=10, show_default=True, help="Frames of a masked span.")
 @click.option("--mask-probability", default=0.8, show_default=True, help="Masked share if spans did not overlap.")
 @click.option("--unmasked-weight", default=0.0, show_default=True, help="Weight of the loss over frames in sight.")
@@ -54,6 +55,7 @@ def command(
     layer: int,
     batch_seconds: float,
     lr: float,
+    dropout: float,
     mask_span: int,
     mask_probability: float,
     unmasked_weight: float,
@@ -80,6 +82,7 @@ def command(
         rounds=rounds(clusters, steps, layer),
         batch_seconds=batch_seconds,
         learning_rate=lr,
+        dropout=dropout,
         masking=Masking(mask_span, mask_probability),
         unmasked_weight=unmasked_weight,
         restart=not carry_on,

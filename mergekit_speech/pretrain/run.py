@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 import torch
 
 from mergekit_speech.encoders.family import families
@@ -119,6 +120,7 @@ def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[Pr
     else:
         encoder = load_encoder(_encoder_folder(job.folder, number - 1))
     torch.manual_seed(settings.seed)
+    _set_dropout(encoder, job.settings.dropout)
     learner = MaskedPrediction(encoder, turn.clusters, unmasked_weight=job.settings.unmasked_weight)
     batches = MaskedBatches(encoder, job.audio, codes, settings.seed, job.settings.masking)
     limits = BatchLimits(seconds=job.settings.batch_seconds)
@@ -137,6 +139,13 @@ def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[Pr
     outcome = loop.run(resume=job.resume)
     _keep(encoder, _encoder_folder(job.folder, number))
     return encoder, outcome
+
+
+def _set_dropout(encoder: PretrainedEncoder, dropout: float) -> None:
+    # The configuration keeps HuBERT's own, which fine-tuning then uses.
+    for module in encoder.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = dropout
 
 
 def _keep(encoder: PretrainedEncoder, folder: Path) -> None:

@@ -96,6 +96,7 @@ class PretrainSettings:
         rounds: In order; the first one clusters MFCCs.
         batch_seconds: Audio in a batch, seconds.
         learning_rate: Peak of Adam's rate, reached after 8 % of the steps, then falling to 0.
+        dropout: Probability of dropout while pre-training.
         masking: How much is hidden.
         unmasked_weight: Weight of the loss over frames that are not hidden.
         restart: Each round starts from fresh weights, as the paper does; else from the round before.
@@ -107,6 +108,7 @@ class PretrainSettings:
     rounds: tuple[Round, ...] = (Round(100, 4000, None), Round(200, 8000, 3))
     batch_seconds: float = 32.0
     learning_rate: float = 5e-4
+    dropout: float = 0.1
     masking: Masking = HUBERT
     unmasked_weight: float = 0.0
     restart: bool = True
