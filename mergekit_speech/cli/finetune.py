@@ -22,7 +22,9 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option(
     "--head-only", default=0.1, show_default=True, help="Fraction of the steps that update the task head alone."
 )
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
+)
 @click.option("--seed", default=0, show_default=True, help="Decides head, order and dropout.")
 @click.option("--resume", is_flag=True, help="Continue the run in --output, with the same options.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output.")

@@ -34,8 +34,10 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option("--mask-probability", default=0.8, show_default=True, help="Masked share if spans did not overlap.")
 @click.option("--unmasked-weight", default=0.0, show_default=True, help="Weight of the loss over frames in sight.")
 @click.option("--continue", "carry_on", is_flag=True, help="Later rounds start from the weights of the round before.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
+)
+@click.option("--seed", default=0, show_default=True, help="Decides everything random.")
 @click.option("--resume", is_flag=True, help="Continue the run in --output.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output.")
 @common_options

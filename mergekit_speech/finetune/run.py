@@ -26,7 +26,7 @@ from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
 from mergekit_speech.training.feed import Feed
-from mergekit_speech.training.loop import Loop, Outcome
+from mergekit_speech.training.loop import Evaluate, Loop, Outcome
 from mergekit_speech.training.recording import JsonLines, TensorBoard
 from mergekit_speech.training.run_folder import RunFolder, write_json
 from mergekit_speech.training.settings import Goal
@@ -91,12 +91,10 @@ def finetune(
     """
     definition = TASKS.load(task)
     chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
-    loop_settings = chosen.loop()
-    splits = definition.splits(Path(data))
-    base_folder = Path(base)
-    encoder = load_encoder(base_folder)
-    folder = RunFolder(Path(output))
-    folder.open(_record(base_folder, definition, Path(data), chosen), resume=resume, overwrite=overwrite)
+    chosen.loop()
+    base, data, folder = Path(base), Path(data), RunFolder(Path(output))
+    splits, encoder = definition.splits(data), load_encoder(base)
+    folder.open(_record(base, definition, data, chosen), resume=resume, overwrite=overwrite)
     labels, audio = definition.labels(splits.train), AudioStore()
     torch.manual_seed(chosen.seed)
     learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
@@ -104,20 +102,26 @@ def finetune(
     def judge(clips: Sequence[Clip]) -> Mapping[str, float]:
         return evaluate(learner, definition, labels, clips, audio)
 
-    loop = Loop(
-        learner,
-        Feed(
-            ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed),
-            TaskBatches(definition, labels, audio),
-        ),
-        loop_settings,
-        lambda: judge(splits.valid),
-        goal_of(definition),
-        DiskCheckpoints(folder.checkpoints),
-        [JsonLines(folder.metrics), TensorBoard(folder.events), *observers],
+    feed = Feed(
+        ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed), TaskBatches(definition, labels, audio)
     )
+    loop = _loop(learner, feed, chosen, lambda: judge(splits.valid), goal_of(definition), folder, observers)
     outcome = loop.run(resume=resume)
-    return _write(folder, learner, labels, base_folder, outcome, judge(splits.test))
+    return _write(folder, learner, labels, base, outcome, judge(splits.test))
+
+
+def _loop(
+    learner: StableFineTuning,
+    feed: Feed,
+    settings: FinetuneSettings,
+    validate: Evaluate,
+    goal: Goal,
+    folder: RunFolder,
+    observers: Sequence[Observer],
+) -> Loop:
+    files: list[Observer] = [JsonLines(folder.metrics), TensorBoard(folder.events)]
+    checkpoints = DiskCheckpoints(folder.checkpoints)
+    return Loop(learner, feed, settings.loop(), validate, goal, checkpoints, [*files, *observers])
 
 
 def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> dict[str, Any]:

@@ -37,12 +37,18 @@ def test_no_file_is_too_long() -> None:
 
 def test_no_function_is_too_long() -> None:
     lengths = {
-        f"{name(path)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        f"{name(path)}: {node.name}": _lines(node)
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert {function: lines for function, lines in lengths.items() if lines > MOST_LINES_OF_A_FUNCTION} == {}
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring, which may be as long as its arguments and errors need."""
+    docstring = len((ast.get_docstring(function, clean=False) or "").splitlines())
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
 
 
 def test_no_module_has_a_vague_name() -> None:
