@@ -9,19 +9,23 @@ if TYPE_CHECKING:
     from mergekit_speech.merging.engine import MergeReport
     from mergekit_speech.merging.memory import merge_state_dicts
     from mergekit_speech.merging.merge import merge
+    from mergekit_speech.reports.bench import bench
     from mergekit_speech.shards.digest import weights_digest
+    from mergekit_speech.superb.results import BenchReport
 
 __version__ = "0.1.0"
 
 # Imported on first use, so that importing the package loads neither torch nor numpy.
 _PLACES = {
+    "BenchReport": "mergekit_speech.superb.results",
     "MergeReport": "mergekit_speech.merging.engine",
+    "bench": "mergekit_speech.reports.bench",
     "merge": "mergekit_speech.merging.merge",
     "merge_state_dicts": "mergekit_speech.merging.memory",
     "weights_digest": "mergekit_speech.shards.digest",
 }
 
-__all__ = ["MergeReport", "__version__", "merge", "merge_state_dicts", "weights_digest"]
+__all__ = ["BenchReport", "MergeReport", "__version__", "bench", "merge", "merge_state_dicts", "weights_digest"]
 
 
 def __getattr__(name: str) -> Any:

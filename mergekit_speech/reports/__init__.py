@@ -1,0 +1,1 @@
+"""Results to look at: tables, plots, and the folders that hold them."""

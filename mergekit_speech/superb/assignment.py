@@ -1,0 +1,86 @@
+"""A task as a bench probes it: its definition, clips, labels and numbers, all checked before anything is trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mergekit_speech.errors import DataError, SettingsError
+from mergekit_speech.registry import TASKS
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.superb.settings import Overrides, ProbeSettings
+from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.task import Splits, Task
+from mergekit_speech.training.settings import Goal
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One task of a bench.
+
+    Attributes:
+        task: Its definition.
+        splits: Its clips.
+        labels: Outputs of its head, from the training split alone.
+        settings: How its probes are trained.
+        manifest: Digest of its manifest.
+    """
+
+    task: Task
+    splits: Splits
+    labels: Labels
+    settings: ProbeSettings
+    manifest: str
+
+    @property
+    def clips(self) -> list[Clip]:
+        """The clips of all splits, those to train on first."""
+        return [*self.splits.train, *self.splits.valid, *self.splits.test]
+
+    @property
+    def goal(self) -> Goal:
+        """The metric that picks the best checkpoint."""
+        return Goal(self.task.metrics[0].name, self.task.metrics[0].lower_is_better)
+
+
+def read_assignments(data: Path, names: Sequence[str], overrides: Overrides) -> list[Assignment]:
+    """Reads every task's data and checks it.
+
+    Args:
+        data: Folder that holds `<task>/manifest.jsonl`.
+        names: Tasks, in the order of the report.
+        overrides: What to do otherwise than SUPERB.
+
+    Raises:
+        SettingsError: No task, one task twice, or a number out of range.
+        StrategyError: A task is unknown or cannot be loaded.
+        DataError: A task's data cannot be used; the message names the task.
+    """
+    if not names:
+        raise SettingsError("expected at least one task to probe, came none: `msm tasks` lists them")
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise SettingsError(f"expected each task once, came {name!r} {count} times: name it once")
+    tasks = [TASKS.load(name) for name in names]
+    overrides.check(names)
+    settings = [overrides.settings(task) for task in tasks]
+    return [_read(data, task, chosen) for task, chosen in zip(tasks, settings, strict=True)]
+
+
+def _read(data: Path, task: Task, settings: ProbeSettings) -> Assignment:
+    try:
+        splits = task.splits(data)
+        assignment = Assignment(task, splits, task.labels(splits.train), settings, _digest(data, task))
+        for clip in assignment.clips:
+            if not clip.path.is_file():
+                raise DataError(f"{clip.source}: clip {clip.path} does not exist: check the path and the data folder")
+    except DataError as fault:
+        raise DataError(f"task {task.name!r}: {fault}") from fault
+    return assignment
+
+
+def _digest(data: Path, task: Task) -> str:
+    return f"sha256:{hashlib.sha256((data / task.name / 'manifest.jsonl').read_bytes()).hexdigest()}"
