@@ -125,6 +125,10 @@ class PretrainSettings:
             raise SettingsError(f"seed must be between 0 and {MOST_SEED}, got {self.seed!r}")
         if not self.batch_seconds > 0:
             raise SettingsError(f"batch_seconds must be above 0, got {self.batch_seconds!r}")
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(f"dropout is a probability in [0, 1), got {self.dropout!r}")
+        if not self.unmasked_weight >= 0:
+            raise SettingsError(f"unmasked_weight must be at least 0, got {self.unmasked_weight!r}")
         if not self.rounds:
             raise SettingsError("pre-training needs at least one round")
         for turn in self.rounds[1:]:

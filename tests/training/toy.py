@@ -103,7 +103,8 @@ def press_ctrl_c(at: int) -> Callable[[int], None]:
 
 def judge(learner: Line) -> Mapping[str, float]:
     """Distance of the plane from the true one."""
-    return {"loss": float((learner.plane.weight - 1).square().sum() + learner.plane.bias.square().sum())}
+    weight, bias = learner.plane.weight.detach(), learner.plane.bias.detach()
+    return {"loss": float((weight - 1).square().sum() + bias.square().sum())}
 
 
 def build(
