@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mergekit_speech.finetuning.run import FinetuneReport, finetune
     from mergekit_speech.merging.engine import MergeReport
     from mergekit_speech.merging.memory import merge_state_dicts
     from mergekit_speech.merging.merge import merge
@@ -18,14 +19,26 @@ __version__ = "0.1.0"
 # Imported on first use, so that importing the package loads neither torch nor numpy.
 _PLACES = {
     "BenchReport": "mergekit_speech.superb.results",
+    "FinetuneReport": "mergekit_speech.finetuning.run",
     "MergeReport": "mergekit_speech.merging.engine",
     "bench": "mergekit_speech.reports.bench",
+    "finetune": "mergekit_speech.finetuning.run",
     "merge": "mergekit_speech.merging.merge",
     "merge_state_dicts": "mergekit_speech.merging.memory",
     "weights_digest": "mergekit_speech.shards.digest",
 }
 
-__all__ = ["BenchReport", "MergeReport", "__version__", "bench", "merge", "merge_state_dicts", "weights_digest"]
+__all__ = [
+    "BenchReport",
+    "FinetuneReport",
+    "MergeReport",
+    "__version__",
+    "bench",
+    "finetune",
+    "merge",
+    "merge_state_dicts",
+    "weights_digest",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -53,8 +53,8 @@ def command(
     validation split becomes the tuned encoder in OUTPUT/encoder. Ctrl-C stops between two steps; --resume
     continues exactly.
     """
-    from mergekit_speech.finetune.run import finetune, goal_of
-    from mergekit_speech.finetune.settings import FinetuneSettings
+    from mergekit_speech.finetuning.run import finetune, goal_of
+    from mergekit_speech.finetuning.settings import FinetuneSettings
     from mergekit_speech.registry import TASKS
     from mergekit_speech.training.progress import ProgressLine
 

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
-from mergekit_speech.finetune.evaluation import evaluate
-from mergekit_speech.finetune.learner import StableFineTuning, TaskBatches
-from mergekit_speech.finetune.schedule import thaw_step
-from mergekit_speech.finetune.settings import FinetuneSettings
+from mergekit_speech.finetuning.evaluation import evaluate
+from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
+from mergekit_speech.finetuning.schedule import thaw_step
+from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.digest import weights_digest
 from mergekit_speech.shards.folder import whole_folder

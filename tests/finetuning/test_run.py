@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from mergekit_speech.cli import main
 from mergekit_speech.errors import CheckpointError, DataError, Interrupted, OutputError, SettingsError, StrategyError
-from mergekit_speech.finetune.run import finetune
-from mergekit_speech.finetune.settings import FinetuneSettings
+from mergekit_speech.finetuning.run import finetune
+from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.digest import weights_digest
 from mergekit_speech.training.events import EvaluationEvent, StepEvent

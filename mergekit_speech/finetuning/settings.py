@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.finetune.schedule import HEAD_ONLY, stable_rate, thaw_step
+from mergekit_speech.finetuning.schedule import HEAD_ONLY, stable_rate, thaw_step
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.settings import LoopSettings, Precision
 

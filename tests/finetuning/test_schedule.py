@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.finetune.schedule import stable_rate, thaw_step
+from mergekit_speech.finetuning.schedule import stable_rate, thaw_step
 
 
 @pytest.mark.parametrize(("steps", "head_only", "thaw"), [(100, 0.1, 10), (30, 0.1, 3), (25, 0.1, 3), (50, 0.0, 0)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from mergekit_speech.finetune.learner import StableFineTuning
+from mergekit_speech.finetuning.learner import StableFineTuning
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
 from mergekit_speech.speech.clip import Clip
