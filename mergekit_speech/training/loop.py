@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from mergekit_speech.errors import DataError, Interrupted
+from mergekit_speech.errors import CheckpointError, DataError, Interrupted
 from mergekit_speech.speech.batches import Position
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.checkpoints import Checkpoints
@@ -88,7 +88,7 @@ class Loop:
             Interrupted: Ctrl-C; the state is saved.
             DataError: The loss or its gradient is not finite.
             OutputError: The disk is full.
-            CheckpointError: The checkpoint to continue from is damaged.
+            CheckpointError: A checkpoint of the run to continue is damaged or gone.
         """
         if resume:
             self._restore()
@@ -196,7 +196,7 @@ class Loop:
     def _finish(self) -> Outcome:
         best = self._checkpoints.load("best")
         if best is None or self._best is None:
-            raise AssertionError("the last step is always evaluated and always a candidate")
+            raise CheckpointError("the best checkpoint of the run is gone: delete the run and start it again")
         self.learner.load_state_dict(best["learner"])
         self.learner.eval()
         metrics = {name: value for name, value in self._best.items() if name != "step"}

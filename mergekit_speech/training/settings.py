@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,7 +71,7 @@ class Goal:
     lower_is_better: bool
 
     def better(self, value: float, than: float | None) -> bool:
-        """Whether `value` beats `than`; anything beats None, and a tie keeps the earlier one."""
-        if than is None:
+        """Whether `value` beats `than`; anything beats None and NaN, and a tie keeps the earlier one."""
+        if than is None or math.isnan(than):
             return True
         return value < than if self.lower_is_better else value > than

@@ -84,3 +84,11 @@ def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CheckpointError, match=r"checkpoint .*last\.pt is damaged: delete the run and start it again"):
         run(tmp_path)
+
+
+def test_best_checkpoint_that_is_gone(tmp_path: Path) -> None:
+    run(tmp_path)
+    (tmp_path / "checkpoints" / "best.pt").unlink()
+    with pytest.raises(CheckpointError) as caught:
+        run(tmp_path)
+    assert str(caught.value) == "the best checkpoint of the run is gone: delete the run and start it again"

@@ -37,6 +37,8 @@ def test_number_out_of_range(name: str, value: float, wanted: str) -> None:
         (False, 3.0, 2.0, True),
         (False, 1.0, 2.0, False),
         (False, 0.0, None, True),
+        (True, 9.0, math.nan, True),
+        (True, math.nan, 9.0, False),
     ],
 )
 def test_goal_prefers_the_earlier_of_two_equals(
