@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,12 +12,7 @@ from mergekit_speech.cli._sizes import read_size
 from mergekit_speech.cli.output import Output, common_options
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from mergekit_speech.superb.results import ProbeResult
     from mergekit_speech.superb.settings import PerTask
-    from mergekit_speech.training.events import Observer
-    from mergekit_speech.training.settings import Goal
 
 N = TypeVar("N", int, float)
 
@@ -69,6 +64,7 @@ def command(
     Numbers hold for all tasks, or are given by task: --lr pr=1e-2,sid=1e-3. SUPERB's own are made for hundreds of
     hours of speech; on a few hours, --steps 1000 is plenty.
     """
+    from mergekit_speech.cli._watching import BenchWatcher
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
     from mergekit_speech.superb.deltas import document
@@ -87,55 +83,13 @@ def command(
             evaluate_every=_per_task(evaluate_every, int, "--evaluate-every"),
             references=references,
             cache=cache,
-            watcher=_Watcher(out, progress),
+            watcher=BenchWatcher(out, progress),
             resume=resume,
             overwrite=overwrite,
         )
     out.table(bench_table(report))
     out.log(f"report: {output}")
     out.result({"output": output, **document(report)})
-
-
-class _Watcher:
-    """Shows a line for all probes and one for what goes on; logs each finished probe."""
-
-    def __init__(self, out: Output, progress: Progress) -> None:
-        self._out, self._progress = out, progress
-        self._all: TaskID | None = None
-        self._encoding: TaskID | None = None
-
-    def encoding(self, encoder: str, clips: int) -> None:
-        self._clear()
-        self._encoding = self._progress.add_task(f"{encoder}: hidden states", total=clips)
-
-    def encoded(self) -> None:
-        if self._encoding is not None:
-            self._progress.advance(self._encoding)
-
-    def crowded(self, encoder: str, task: str, clips: int) -> None:
-        self._out.log(
-            f"{encoder}: hidden states of {clips} clips of {task} do not fit into --cache and are computed again each"
-            " time, which is slow"
-        )
-
-    def probing(self, encoder: str, task: str, seed: int, goal: Goal) -> Sequence[Observer]:
-        from mergekit_speech.training.progress import ProgressLine
-
-        self._clear()
-        return [ProgressLine(self._progress, f"{encoder}: {task}, seed {seed}", goal)]
-
-    def probed(self, result: ProbeResult, done: int, total: int, *, resumed: bool) -> None:
-        if self._all is None:
-            self._all = self._progress.add_task("probes")
-        self._progress.update(self._all, completed=done, total=total)
-        figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in result.test.items())
-        how = "taken over" if resumed else f"step {result.best_step}, {result.seconds:.0f} s"
-        self._out.log(f"{done}/{total}  {result.encoder}: {result.task}, seed {result.seed}: {figures} ({how})")
-
-    def _clear(self) -> None:
-        for line in self._progress.task_ids:
-            if line != self._all:
-                self._progress.remove_task(line)
 
 
 def _split(text: str) -> list[str]:
