@@ -12,7 +12,7 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: export HF_HUB_OFFLINE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types bench-merge clean
+.PHONY: demo test lint types bench-merge bench-speech clean
 
 demo: $(VENV)/installed
 	$(BIN)/msm demo $(ARGS)
@@ -28,7 +28,11 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 bench-merge: $(VENV)/installed-dev
-	$(BIN)/python benchmarks/merge_speed.py $(ARGS)
+	$(BIN)/python -m benchmarks.merge_speed $(ARGS)
+
+# DATA is a data folder as README.md describes it, with pr, ks, sid and er.
+bench-speech: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.real_speech --data $(DATA) $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

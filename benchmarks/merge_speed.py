@@ -4,7 +4,7 @@ Checks the merged values first, then measures whole processes: CPU seconds (user
 the latter also on a checkpoint of double depth. Bars: at most 1.0 CPU second more than importing torch, and the same
 memory at both sizes.
 
-    python benchmarks/merge_speed.py [--repeats 5] [--results benchmarks/results/merge_speed.jsonl]
+    python -m benchmarks.merge_speed [--repeats 5] [--results benchmarks/results/merge_speed.jsonl]
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,16 +19,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from mergekit_speech import __version__
+from benchmarks.origin import ROOT, commit, machine
 from mergekit_speech.shards.reader import Weights, open_checkpoint
 from mergekit_speech.testing import tiny_checkpoint
 
-ROOT = Path(__file__).resolve().parent.parent
 ALPHA = 0.25
 BASE_LAYERS = 12
 MOST_MORE_CPU_SECONDS = 1.0
@@ -143,24 +140,6 @@ def prepare(folder: Path, layers: int) -> int:
     return (folder / "base" / "model.safetensors").stat().st_size
 
 
-def describe_machine() -> dict[str, object]:
-    """Name processor, cores and versions."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
-    )
-    versions = {"mergekit-speech": __version__, "python": platform.python_version()}
-    versions |= {name: version(name) for name in ("numpy", "torch", "blake3")}
-    return {"cpu": model, "cores": len(os.sched_getaffinity(0)), "load": os.getloadavg()[0], "versions": versions}
-
-
-def name_commit() -> str:
-    """Name the commit, with a mark if what is measured differs from it."""
-    head = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip()
-    changed = subprocess.check_output(["git", "status", "--porcelain", "--", *MEASURED], cwd=ROOT, text=True)
-    return f"{head}-dirty" if changed else head
-
-
 def run(repeats: int) -> dict[str, object]:
     """Measure everything; figures of the three programs are taken in turn, so that the machine's moods meet all."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -180,8 +159,8 @@ def run(repeats: int) -> dict[str, object]:
     more_bytes = medians["merge_double"].anonymous_bytes - medians["merge"].anonymous_bytes
     return {
         "benchmark": "merge_speed",
-        "commit": name_commit(),
-        "machine": describe_machine(),
+        "commit": commit(MEASURED),
+        "machine": machine(),
         "repeats": repeats,
         "checkpoint_bytes": sizes,
         **{name: asdict(each) for name, each in medians.items()},

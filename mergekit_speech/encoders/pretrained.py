@@ -6,9 +6,11 @@ import copy
 import json
 import shutil
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from mergekit_speech.encoders.encoder import Encoder, Frames, frame_mask
 from mergekit_speech.encoders.family import Family, family_of
@@ -43,6 +45,9 @@ class PretrainedEncoder(Encoder):
         self.normalize = normalize
         # Nobody wants the gradient of the waveform, which transformers asks for and which is dear.
         model.feature_extractor._requires_grad = False
+        # oneDNN's bfloat16 convolution gives wrong values for some group sizes, those of small encoders among them.
+        convolution = model.encoder.pos_conv_embed
+        convolution.forward = MethodType(_forward_in_float32, convolution)
         config: Any = model.config
         config.apply_spec_augment = False
         config.layerdrop = 0.0
@@ -92,6 +97,12 @@ class PretrainedEncoder(Encoder):
             for name, parameter in self.model.named_parameters()
             if not name.startswith(self.family.downsampler)
         }
+
+
+def _forward_in_float32(module: nn.Module, hidden: torch.Tensor) -> torch.Tensor:
+    with torch.autocast("cpu", enabled=False):
+        output: torch.Tensor = type(module).forward(module, hidden.float() if hidden.device.type == "cpu" else hidden)
+    return output
 
 
 def _standardize(waveforms: torch.Tensor, audible: torch.Tensor) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoFeatureExtractor, AutoModel
+from transformers import AutoFeatureExtractor, AutoModel, HubertConfig
 
+from mergekit_speech.encoders.family import families
 from mergekit_speech.encoders.pretrained import (
     PretrainedEncoder,
     load_encoder,
+    new_encoder,
     random_encoder,
     read_config,
     reads_normalized,
@@ -204,3 +207,21 @@ def test_random_encoder_depends_on_its_seed_alone(tiny_encoder: Path) -> None:
     name = "encoder.layers.0.attention.k_proj.weight"
     assert not torch.equal(one[name], other[name])
     assert not torch.equal(one[name], loaded[name])
+
+
+def test_bfloat16_on_a_cpu_gives_the_features_of_float32() -> None:
+    config = HubertConfig(
+        hidden_size=192,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=64,
+    )
+    encoder = new_encoder(config, families()["hubert"], normalize=False, seed=0).eval()
+    waveforms, lengths = torch.randn(2, 32_000), torch.tensor([32_000, 32_000])
+    with torch.no_grad():
+        exact = encoder(waveforms, lengths).last
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = copy.deepcopy(encoder)(waveforms, lengths).last.float()
+    assert float((rounded - exact).norm() / exact.norm()) < 0.02

@@ -1,0 +1,96 @@
+"""The main job on real speech, as a user would run it, and what the shipped encoder is worth.
+
+Two reports, each with the commands that made it:
+
+- `base_encoder`: the shipped encoder probed on pr and sid beside its own random initialisation and log-mel features;
+- `speech_ft_pr`: the shipped encoder, tuned on pr (α = 1), and merged at α = 0.25, probed on pr, ks, sid and er.
+
+Run from the project's root: `python -m benchmarks.real_speech --data FOLDER`, with a folder such as the README
+describes. Runs are kept in --work; reports go to benchmarks/results/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.origin import ROOT, commit, machine
+from mergekit_speech.demo import ENCODER
+
+RESULTS = ROOT / "benchmarks" / "results"
+# Rates were chosen on the validation splits, with the shipped encoder alone.
+PROBE = ("--steps", "600", "--lr", "pr=1e-2,ks=1e-2,sid=1e-2,er=1e-3", "--batch", "32", "--accumulate", "1")
+TUNE = ("--steps", "1500", "--lr", "5e-4", "--batch", "16")
+
+
+def main() -> None:
+    """Run the commands, and copy their reports into the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with pr, ks, sid and er")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "real_speech", help="folder for runs and reports")
+    parser.add_argument("--only", choices=sorted(REPORTS), action="append", help="report to make; repeatable")
+    options = parser.parse_args()
+    for name in options.only or REPORTS:
+        make(name, options.data, options.work)
+
+
+def base_encoder(data: str, _work: Path, report: str) -> list[list[str]]:
+    """Commands that measure the shipped encoder against its floor."""
+    encoders = [f"shipped={ENCODER}", f"random=random:{ENCODER}", "fbank", "logmel"]
+    return [["bench", *encoders, "--data", data, "--tasks", "pr,sid", "--output", report, *PROBE]]
+
+
+def speech_ft_pr(data: str, work: Path, report: str) -> list[list[str]]:
+    """Commands that fine-tune on pr, merge, and probe."""
+    run, merged = str(work / "pr"), str(work / "merged")
+    encoders = [f"base={ENCODER}", f"tuned={run}", f"merged={merged}"]
+    return [
+        ["finetune", str(ENCODER), "--task", "pr", "--data", data, "--output", run, *TUNE, "--resume"],
+        ["merge", run, "--alpha", "0.25", "--output", merged, "--overwrite"],
+        ["bench", *encoders, "--data", data, "--tasks", "pr,ks,sid,er", "--output", report, *PROBE],
+    ]
+
+
+REPORTS = {"base_encoder": base_encoder, "speech_ft_pr": speech_ft_pr}
+
+
+def make(name: str, data: Path, work: Path) -> None:
+    """Run the commands of one report and keep what they leave."""
+    report, place = work / name, RESULTS / name
+    commands = REPORTS[name](str(data), work, str(report))
+    started = time.perf_counter()
+    for command in commands:
+        resumable = [*command, "--overwrite", "--resume"] if command[0] == "bench" else command
+        subprocess.run([str(Path(sys.executable).with_name("msm")), *resumable], check=True)
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(report, place)
+    origin = {
+        "commands": [_spell(command, data, work) for command in commands],
+        "seconds": round(time.perf_counter() - started),
+        "commit": commit(["mergekit_speech", "strategies", "benchmarks/real_speech.py"]),
+        "machine": machine(),
+    }
+    (place / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+    for path in place.glob("*.json"):
+        # Where the folders lay on the machine that ran this says nothing about the figures.
+        path.write_text(_anonymous(path.read_text(encoding="utf-8"), data, work), encoding="utf-8")
+
+
+def _spell(command: list[str], data: Path, work: Path) -> str:
+    return _anonymous(shlex.join(["msm", *command]), data, work)
+
+
+def _anonymous(text: str, data: Path, work: Path) -> str:
+    for path, word in ((data, "DATA"), (work, "runs"), (ROOT, ".")):
+        text = text.replace(str(path.resolve()), word).replace(str(path), word)
+    return text
+
+
+if __name__ == "__main__":
+    main()
