@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from mergekit_speech.merging.engine import MergeReport
     from mergekit_speech.merging.memory import merge_state_dicts
     from mergekit_speech.merging.merge import merge
+    from mergekit_speech.pretraining.run import pretrain
+    from mergekit_speech.pretraining.selection import pretraining_clips
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.shards.digest import weights_digest
     from mergekit_speech.superb.results import BenchReport
@@ -25,6 +27,8 @@ _PLACES = {
     "finetune": "mergekit_speech.finetuning.run",
     "merge": "mergekit_speech.merging.merge",
     "merge_state_dicts": "mergekit_speech.merging.memory",
+    "pretrain": "mergekit_speech.pretraining.run",
+    "pretraining_clips": "mergekit_speech.pretraining.selection",
     "weights_digest": "mergekit_speech.shards.digest",
 }
 
@@ -37,6 +41,8 @@ __all__ = [
     "finetune",
     "merge",
     "merge_state_dicts",
+    "pretrain",
+    "pretraining_clips",
     "weights_digest",
 ]
 

@@ -73,10 +73,10 @@ def command(
     codes of the encoder's own features. Clips that any manifest of --data holds out for validation or test are
     never heard.
     """
-    from mergekit_speech.pretrain.masking import Masking
-    from mergekit_speech.pretrain.run import GOAL, pretrain
-    from mergekit_speech.pretrain.selection import pretraining_clips
-    from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings, rounds
+    from mergekit_speech.pretraining.masking import Masking
+    from mergekit_speech.pretraining.run import GOAL, pretrain
+    from mergekit_speech.pretraining.selection import pretraining_clips
+    from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings, rounds
     from mergekit_speech.training.progress import ProgressLine
 
     settings = PretrainSettings(

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
-from mergekit_speech.pretrain.codes import Codes
-from mergekit_speech.pretrain.masking import HUBERT, Masking, mask_spans
+from mergekit_speech.pretraining.codes import Codes
+from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip

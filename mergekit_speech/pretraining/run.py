@@ -13,9 +13,9 @@ from torch import nn
 
 from mergekit_speech.encoders.family import families
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder, new_encoder, save_encoder
-from mergekit_speech.pretrain.codes import cluster, hidden_features, spectral_features
-from mergekit_speech.pretrain.masked_prediction import MaskedBatches, MaskedPrediction, validate
-from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings
+from mergekit_speech.pretraining.codes import cluster, hidden_features, spectral_features
+from mergekit_speech.pretraining.masked_prediction import MaskedBatches, MaskedPrediction, validate
+from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream

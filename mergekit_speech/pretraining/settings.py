@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.pretrain.masking import HUBERT, Masking
+from mergekit_speech.pretraining.masking import HUBERT, Masking
 from mergekit_speech.training.rates import Trapezoid
 from mergekit_speech.training.settings import LoopSettings, Precision
 

@@ -18,12 +18,12 @@ class Spread:
     Attributes:
         mean: Their mean.
         deviation: Their standard deviation, with n - 1 degrees of freedom; None for one seed.
-        n: Number of seeds.
+        seeds: How many.
     """
 
     mean: float
     deviation: float | None
-    n: int
+    seeds: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:

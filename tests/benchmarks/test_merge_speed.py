@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.merge_speed import ROOT, Cost, check_values, measure, median, merge_arguments
+from benchmarks.merge_speed import Cost, check_values, measure, median, merge_arguments
+from benchmarks.origin import ROOT
 from mergekit_speech.testing import tiny_checkpoint
 
 

@@ -13,7 +13,7 @@ from transformers import AutoModel
 from mergekit_speech.cli import main
 from mergekit_speech.training.events import StepEvent
 from mergekit_speech.training.progress import ProgressLine
-from tests.pretrain.melodies import write_melodies
+from tests.pretraining.melodies import write_melodies
 from tests.speech.corpus import write_manifest
 
 SIZE = ["--layers=2", "--dim=32", "--heads=2", "--feed-forward=48", "--channels=16"]

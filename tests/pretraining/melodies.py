@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings, Round
+from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings, Round
 from mergekit_speech.speech.clip import SAMPLE_RATE
 from tests.speech.corpus import Samples, save, tone, write_manifest
 

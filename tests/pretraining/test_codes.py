@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.pretrain.codes import Codes, cluster, hidden_features, spectral_features
-from mergekit_speech.pretrain.run import fresh_encoder
+from mergekit_speech.pretraining.codes import Codes, cluster, hidden_features, spectral_features
+from mergekit_speech.pretraining.run import fresh_encoder
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
 from mergekit_speech.speech.clip import Clip
-from tests.pretrain.melodies import SHAPE
+from tests.pretraining.melodies import SHAPE
 from tests.speech.corpus import make_clip, noise, saved_clip, tone
 
 

@@ -11,12 +11,12 @@ import torch
 from torch.nn import functional
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
-from mergekit_speech.pretrain.masked_prediction import MaskedBatch, MaskedBatches, MaskedPrediction, validate
-from mergekit_speech.pretrain.masking import Masking
-from mergekit_speech.pretrain.run import fresh_encoder
+from mergekit_speech.pretraining.masked_prediction import MaskedBatch, MaskedBatches, MaskedPrediction, validate
+from mergekit_speech.pretraining.masking import Masking
+from mergekit_speech.pretraining.run import fresh_encoder
 from mergekit_speech.speech.audio import AudioStore, Waveform
 from mergekit_speech.speech.clip import Clip
-from tests.pretrain.melodies import SHAPE
+from tests.pretraining.melodies import SHAPE
 from tests.speech.corpus import make_clip
 
 CLUSTERS = 7

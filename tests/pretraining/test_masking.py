@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.pretrain.masking import HUBERT, Masking, mask_spans
+from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
 
 MASKINGS = st.builds(Masking, span=st.integers(1, 20), probability=st.floats(0.01, 1.0))
 

@@ -13,12 +13,12 @@ import torch
 from transformers import AutoModel
 
 from mergekit_speech.errors import DataError, Interrupted, OutputError, SettingsError
-from mergekit_speech.pretrain.run import PretrainReport, fresh_encoder, pretrain
-from mergekit_speech.pretrain.selection import pretraining_clips
-from mergekit_speech.pretrain.settings import PretrainSettings, Round
+from mergekit_speech.pretraining.run import PretrainReport, fresh_encoder, pretrain
+from mergekit_speech.pretraining.selection import pretraining_clips
+from mergekit_speech.pretraining.settings import PretrainSettings, Round
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.run_folder import read_json
-from tests.pretrain.melodies import MINI, write_melodies
+from tests.pretraining.melodies import MINI, write_melodies
 from tests.training.toy import Watcher, metrics
 
 

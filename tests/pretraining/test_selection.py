@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mergekit_speech.errors import DataError
-from mergekit_speech.pretrain.selection import pretraining_clips
+from mergekit_speech.pretraining.selection import pretraining_clips
 from tests.speech.corpus import write_manifest
 
 

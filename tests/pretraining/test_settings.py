@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.pretrain.settings import EncoderShape, PretrainSettings, Round, rounds
+from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings, Round, rounds
 
 SETTINGS = PretrainSettings()
 
