@@ -1,0 +1,36 @@
+"""The shipped encoder: it loads, is small, and says what it was trained on."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoFeatureExtractor, AutoModel
+
+from mergekit_speech.demo import ENCODER
+from mergekit_speech.encoders.pretrained import load_encoder
+
+MOST_BYTES = 8_000_000
+
+
+def test_transformers_loads_it() -> None:
+    model = AutoModel.from_pretrained(ENCODER)
+    assert type(model).__name__ == "HubertModel"
+    assert AutoFeatureExtractor.from_pretrained(ENCODER).sampling_rate == 16_000
+    assert model(torch.zeros(1, 16_000)).last_hidden_state.shape == (1, 49, 192)
+
+
+def test_its_folder_is_at_most_eight_megabytes() -> None:
+    assert sum(path.stat().st_size for path in ENCODER.iterdir()) <= MOST_BYTES
+
+
+def test_it_has_a_hidden_state_for_each_layer_and_the_input() -> None:
+    encoder = load_encoder(ENCODER)
+    assert (encoder.depth, encoder.dim, encoder.stride) == (5, 192, 320)
+
+
+def test_its_card_attributes_every_corpus() -> None:
+    card = (ENCODER / "README.md").read_text(encoding="utf-8")
+    for corpus in ("speechocean762", "Arabic Speech Commands", "Picovoice", "LibriSpeech", "AISHELL-1"):
+        assert corpus in card
+    assert "msm pretrain" in card
+    assert card.count("CC BY 4.0") == 3
+    assert card.count("Apache 2.0") == 2
