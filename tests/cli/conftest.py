@@ -1,0 +1,5 @@
+"""The toy corpus of the tests of probing."""
+
+from tests.superb.corpus import corpus
+
+__all__ = ["corpus"]
