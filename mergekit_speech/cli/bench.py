@@ -22,7 +22,9 @@ N = TypeVar("N", int, float)
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Report folder to write.")
-@click.option("--seeds", default="0,1,2", show_default=True, help="A probe of each task for each of these seeds.")
+@click.option(
+    "--seeds", default="0,1,2", show_default=True, metavar="LIST", help="A probe of each task for each of these seeds."
+)
 @click.option("--steps", metavar="N", help="Optimizer steps of a probe.  [default: SUPERB's]")
 @click.option("--lr", metavar="RATE", help="Learning rate of a probe.  [default: SUPERB's]")
 @click.option("--batch", metavar="N", help="Clips in a batch.  [default: SUPERB's]")
@@ -35,7 +37,9 @@ N = TypeVar("N", int, float)
     metavar="NAME",
     help="Reference figures of the SUPERB score: speech-ft or superb-site.",
 )
-@click.option("--cache", type=read_size, default="4GB", show_default=True, help="Memory for hidden states.")
+@click.option(
+    "--cache", type=read_size, metavar="SIZE", default="4GB", show_default=True, help="Memory for hidden states."
+)
 @click.option("--resume", is_flag=True, help="Take over the finished probes of an interrupted bench.")
 @click.option("--overwrite", is_flag=True, help="Replace the report in --output.")
 @common_options
