@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -113,10 +114,7 @@ class ClipStream:
             epoch, skip = epoch + 1, 0
 
     def _epoch(self, epoch: int) -> Iterator[list[Clip]]:
-        with warnings.catch_warnings():
-            # An eager cut set is what a manifest that fits into memory should be.
-            warnings.filterwarnings("ignore", message=".*eagerly read CutSet")
-            sampler = self._sampler()
+        sampler = self._sampler
         sampler.set_epoch(epoch)
         late: list[Clip] = []
         for cuts in sampler:
@@ -131,7 +129,14 @@ class ClipStream:
         if late:
             yield late
 
+    @cached_property
     def _sampler(self) -> CutSampler:
+        with warnings.catch_warnings():
+            # An eager cut set is what a manifest that fits into memory should be.
+            warnings.filterwarnings("ignore", message=".*eagerly read CutSet")
+            return self._new_sampler()
+
+    def _new_sampler(self) -> CutSampler:
         from lhotse.dataset import DynamicBucketingSampler, DynamicCutSampler
 
         cuts, limits = _cuts(self._clips.values()), self._limits
