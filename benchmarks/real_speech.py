@@ -24,9 +24,8 @@ from benchmarks.origin import ROOT, commit, machine
 from mergekit_speech.demo import ENCODER
 
 RESULTS = ROOT / "benchmarks" / "results"
-# Steps and rates that fit minutes of speech instead of hundreds of hours; the same for every encoder.
-PROBE = ("--steps", "pr=400,ks=1500,sid=1500,er=1500", "--lr", "pr=1e-2,ks=3e-3,sid=3e-3,er=3e-3")
-PROBE += ("--batch", "32", "--accumulate", "1")
+# Steps and rate of each task's probe, fit for minutes of speech instead of hundreds of hours; the same for every encoder.
+PROBES = {"pr": (400, "1e-2"), "ks": (1500, "3e-3"), "sid": (1500, "3e-3"), "er": (1500, "3e-3")}
 TUNE = ("--steps", "800", "--lr", "1e-3", "--batch", "16")
 
 
@@ -41,20 +40,27 @@ def main() -> None:
         make(name, options.data, options.work)
 
 
+def bench(encoders: list[str], tasks: list[str], data: str, report: str) -> list[str]:
+    """Spell the command that probes encoders on tasks."""
+    steps = ",".join(f"{task}={PROBES[task][0]}" for task in tasks)
+    rates = ",".join(f"{task}={PROBES[task][1]}" for task in tasks)
+    sizes = ["--steps", steps, "--lr", rates, "--batch", "32", "--accumulate", "1"]
+    return ["bench", *encoders, "--data", data, "--tasks", ",".join(tasks), "--output", report, *sizes]
+
+
 def base_encoder(data: str, _work: Path, report: str) -> list[list[str]]:
     """Commands that measure the shipped encoder against its floor."""
     encoders = [f"shipped={ENCODER}", f"random=random:{ENCODER}", "fbank", "logmel"]
-    return [["bench", *encoders, "--data", data, "--tasks", "pr,sid", "--output", report, *PROBE]]
+    return [bench(encoders, ["pr", "sid"], data, report)]
 
 
 def speech_ft_pr(data: str, work: Path, report: str) -> list[list[str]]:
     """Commands that fine-tune on pr, merge, and probe."""
     run, merged = str(work / "pr"), str(work / "merged")
-    encoders = [f"base={ENCODER}", f"tuned={run}", f"merged={merged}"]
     return [
         ["finetune", str(ENCODER), "--task", "pr", "--data", data, "--output", run, *TUNE, "--resume"],
         ["merge", run, "--alpha", "0.25", "--output", merged, "--overwrite"],
-        ["bench", *encoders, "--data", data, "--tasks", "pr,ks,sid,er", "--output", report, *PROBE],
+        bench([f"base={ENCODER}", f"tuned={run}", f"merged={merged}"], ["pr", "ks", "sid", "er"], data, report),
     ]
 
 
