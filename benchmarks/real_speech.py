@@ -24,9 +24,9 @@ from benchmarks.origin import ROOT, commit, machine
 from mergekit_speech.demo import ENCODER
 
 RESULTS = ROOT / "benchmarks" / "results"
-# Steps and rate of each task's probe, fit for minutes of speech instead of hundreds of hours; the same for every encoder.
+# Steps and rate of each probe: for minutes of speech instead of hundreds of hours, and the same for every encoder.
 PROBES = {"pr": (400, "1e-2"), "ks": (1500, "3e-3"), "sid": (1500, "3e-3"), "er": (1500, "3e-3")}
-TUNE = ("--steps", "800", "--lr", "1e-3", "--batch", "16")
+TUNE = ("--steps", "400", "--lr", "1e-3", "--batch", "16")
 
 
 def main() -> None:
