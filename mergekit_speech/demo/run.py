@@ -15,7 +15,7 @@ from mergekit_speech.superb.results import BenchReport
 from mergekit_speech.superb.watching import Watcher
 from mergekit_speech.training.events import Observer
 
-TASK = "pr"
+TASK = "ks"
 TUNING_STEPS, TUNING_RATE, TUNING_CLIPS = 150, 1e-3, 16
 ALPHA = 0.25
 PROBED = ("pr", "ks", "sid")

@@ -28,18 +28,17 @@ def test_it_ends_with_figures_for_base_tuned_and_merged(
     done: tuple[Path, subprocess.CompletedProcess[str]],
 ) -> None:
     document = json.loads(done[1].stdout)
-    labels = {result["encoder"] for result in document["probes"]}
-    assert labels == {"base", "tuned", "merged"}
-    assert {result["task"] for result in document["probes"]} == set(run.PROBED)
+    assert {probe["encoder"] for probe in document["probes"]} == {"base", "tuned", "merged"}
+    assert {probe["task"] for probe in document["probes"]} == set(run.PROBED)
 
 
 def test_fine_tuning_gains_on_its_own_task(done: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     document = json.loads(done[1].stdout)
-    errors: dict[str, list[float]] = {"base": [], "tuned": []}
-    for result in document["probes"]:
-        if result["task"] == run.TASK and result["encoder"] in errors:
-            errors[result["encoder"]].append(result["test"]["per"])
-    assert max(errors["tuned"]) < min(errors["base"])
+    right: dict[str, list[float]] = {"base": [], "tuned": []}
+    for probe in document["probes"]:
+        if probe["task"] == run.TASK and probe["encoder"] in right:
+            right[probe["encoder"]].append(probe["test"]["acc"])
+    assert min(right["tuned"]) > max(right["base"])
 
 
 def test_it_leaves_an_encoder_that_loads_a_table_and_a_plot(
