@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import torch
 from transformers import AutoFeatureExtractor, AutoModel
 
 from mergekit_speech.demo import ENCODER
 from mergekit_speech.encoders.pretrained import load_encoder
+from mergekit_speech.shards.digest import weights_digest
+from tests.conftest import ROOT
 
 MOST_BYTES = 8_000_000
 
@@ -34,3 +38,17 @@ def test_its_card_attributes_every_corpus() -> None:
     assert "msm pretrain" in card
     assert card.count("CC BY 4.0") == 3
     assert card.count("Apache 2.0") == 2
+
+
+def test_its_card_quotes_the_measured_figures() -> None:
+    table = (ROOT / "benchmarks" / "results" / "base_encoder" / "table.md").read_text(encoding="utf-8")
+    assert table.split("\n\n")[0] in (ENCODER / "README.md").read_text(encoding="utf-8")
+
+
+def test_it_beats_its_initialisation_and_superbs_filterbanks_on_both_tasks() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "base_encoder" / "results.json").read_text())
+    assert results["encoders"][0]["digest"] == weights_digest(ENCODER)
+    means = {(row["task"], row["encoder"]): row["figure"]["mean"] for row in results["figures"]}
+    for floor in ("random", "fbank"):
+        assert means["pr", "shipped"] < means["pr", floor]
+        assert means["sid", "shipped"] > means["sid", floor]
