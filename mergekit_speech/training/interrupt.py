@@ -9,7 +9,7 @@ from typing import Any
 
 
 class InterruptRequest:
-    """While entered, the first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt as usual."""
+    """While entered, the first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt."""
 
     def __init__(self) -> None:
         """Nothing is asked yet."""
@@ -30,4 +30,5 @@ class InterruptRequest:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        signal.signal(signal.SIGINT, self._previous)
+        # What stood there before may ignore the signal, as in a shell's background jobs.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
