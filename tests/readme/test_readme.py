@@ -92,6 +92,11 @@ def test_manifest_line_is_json_with_the_fields_named() -> None:
     assert json.loads(line).keys() == {"id", "path", "duration", "speaker", "split", "phones"}
 
 
+def test_figures_are_those_of_the_results() -> None:
+    table = (ROOT / "benchmarks" / "results" / "speech_ft_pr" / "table.md").read_text(encoding="utf-8").strip()
+    assert table in README.read_text(encoding="utf-8")
+
+
 def test_links_lead_somewhere() -> None:
     links = re.findall(r"\]\((?!https?://)([^)#]+)\)", README.read_text(encoding="utf-8"))
     assert [link for link in links if not (ROOT / link).exists()] == []
