@@ -16,8 +16,7 @@ from click.testing import CliRunner, Result
 from safetensors.numpy import save_file
 
 from mergekit_speech.cli import main
-from tests.layouts.samples import Sample, equal, read_folder, write_folder, write_s3prl
-from tests.layouts.test_convert import write_run
+from tests.layouts.samples import Sample, equal, read_folder, write_folder, write_run, write_s3prl
 
 MEGABYTE = 1 << 20
 
