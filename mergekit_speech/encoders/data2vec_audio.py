@@ -11,7 +11,6 @@ FAMILY = Family(
     model_class="transformers.Data2VecAudioModel",
     encoder_class="waveform_encoder.WaveformEncoder",
     frozen=("feature_extractor.",),
-    never_merged=("final_proj.*",),
     padding=Padding.CONVOLUTION,
     scaling=Scaling.FLAG,
     sizes=(Size("Base", 768, 12), Size("Large", 1024, 24)),

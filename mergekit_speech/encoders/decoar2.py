@@ -13,7 +13,6 @@ FAMILY = Family(
     model_class="mergekit_speech.encoders.decoar2_model.Decoar2Model",
     encoder_class="decoar2_encoder.Decoar2Encoder",
     frozen=(),
-    never_merged=(),
     padding=Padding.EXACT,
     scaling=Scaling.CLIP,
     sizes=(Size("Base", 768, 12),),

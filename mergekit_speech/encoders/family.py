@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from mergekit_speech.errors import CheckpointError
+from mergekit_speech.layouts.names import NEVER_MERGED
 
 _HERE = "mergekit_speech.encoders"
 
@@ -57,7 +58,6 @@ class Family:
         encoder_class: Name of the `Encoder` around it, `module.Class` in this package.
         frozen: Prefixes of the parameters that stable fine-tuning never moves: the downsampling module (the CNN) where
             the family has one, and what is no part of the encoder.
-        never_merged: Globs of the parameters that exist only for pre-training and keep the base's values.
         padding: Which frames fairseq lets the transformer look at; transformers has `CONVOLUTION` in place of `SLOTS`.
         scaling: How loudness is taken out of its input.
         sizes: Those in which it was published.
@@ -69,7 +69,6 @@ class Family:
     model_class: str
     encoder_class: str
     frozen: tuple[str, ...]
-    never_merged: tuple[str, ...]
     padding: Padding
     scaling: Scaling
     sizes: tuple[Size, ...]
@@ -85,6 +84,11 @@ class Family:
         """
         found = (each for each in self.sizes if (each.dim, each.layers) == (dim, layers))
         return next((each.name for each in found if each.layer_norm in (None, layer_norm)), None)
+
+    @property
+    def never_merged(self) -> tuple[str, ...]:
+        """Modules that exist only for pre-training and keep the base's values in a merge."""
+        return NEVER_MERGED[self.model_type]
 
     def model(self) -> Any:
         """The bare encoder's class, with its configuration's class as `config_class`."""

@@ -12,7 +12,6 @@ FAMILY = Family(
     model_class="transformers.Wav2Vec2Model",
     encoder_class="waveform_encoder.WaveformEncoder",
     frozen=("feature_extractor.",),
-    never_merged=("quantizer.*", "project_q.*", "final_proj.*"),
     padding=Padding.CONVOLUTION,
     scaling=Scaling.FLAG,
     sizes=(

@@ -11,7 +11,6 @@ FAMILY = Family(
     model_class="transformers.Wav2Vec2BertModel",
     encoder_class="spectrum_encoder.Wav2Vec2BertEncoder",
     frozen=(),
-    never_merged=(),
     padding=Padding.EXACT,
     scaling=Scaling.CLIP,
     sizes=(Size("600M", 1024, 24),),

@@ -12,7 +12,6 @@ FAMILY = Family(
     model_class="transformers.WavLMModel",
     encoder_class="waveform_encoder.WaveformEncoder",
     frozen=("feature_extractor.",),
-    never_merged=("final_proj.*", "label_embs_concat"),
     padding=Padding.SLOTS,
     scaling=Scaling.FLAG,
     sizes=(Size("Base or Base+", 768, 12), Size("Large", 1024, 24)),

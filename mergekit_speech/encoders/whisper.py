@@ -11,7 +11,6 @@ FAMILY = Family(
     model_class="transformers.WhisperModel",
     encoder_class="spectrum_encoder.WhisperEncoder",
     frozen=("encoder.conv1.", "encoder.conv2.", "encoder.embed_positions.", "decoder."),
-    never_merged=("decoder.*",),
     padding=Padding.NONE,
     scaling=Scaling.WINDOW,
     sizes=(
