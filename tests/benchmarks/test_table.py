@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks.chart import TOOLS, draw_processes
+from benchmarks.page import replaced
 from benchmarks.records import latest
-from benchmarks.table import BEGIN, BENCHMARKS, END, README, render, replaced
+from benchmarks.table import BENCHMARKS, NAME, README, render
 
 COST = {"wall_seconds": 1.0, "cpu_seconds": 2.0, "anonymous_bytes": 3 << 20, "resident_bytes": 4 << 20}
 MACHINE = {"cpu": "Abacus", "cores": 2, "load": 0.25, "versions": {"numpy": "2"}}
@@ -39,7 +40,7 @@ RESULTS: dict[str, dict[str, Any] | None] = {
 
 def test_readme_is_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == replaced(text, render({name: latest(name) for name in BENCHMARKS}))
+    assert text == replaced(text, render({name: latest(name) for name in BENCHMARKS}), NAME)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,6 @@ def test_nothing_measured_yet() -> None:
     lines = render(dict.fromkeys(BENCHMARKS)).splitlines()
     assert lines.count("not measured") == 3
     assert "| linear, the engine alone | at most 1.5 × `cp` of the output | not measured |  |" in lines
-
-
-def test_a_page_without_a_place() -> None:
-    assert replaced(f"a\n{BEGIN}old{END}b\n", "new\n") == f"a\n{BEGIN}\nnew\n\n{END}b\n"
-    with pytest.raises(ValueError, match=r"expected the lines .*, came a page without; put them back"):
-        replaced("a page", "tables")
 
 
 def test_chart(tmp_path: Path) -> None:
