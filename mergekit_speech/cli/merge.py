@@ -83,6 +83,7 @@ def command(
     **recipe_options: Any,
 ) -> None:
     """Find or make the recipe, plan it, and run the plan."""
+    from mergekit_speech.merging.listing import tell_names
     from mergekit_speech.merging.plan import Limits, make_plan
     from mergekit_speech.merging.unmatched import unmatched_filters
 
@@ -105,6 +106,8 @@ def command(
     plan = make_plan(_find_recipe(**recipe_options), limits, output=output)
     for line in unmatched_filters(plan.recipe, [step.parameter.name for step in plan.steps]):
         out.log(f"warning: {line}")
+    for line in tell_names(plan):
+        out.log(line)
     if dry_run:
         show_plan(plan, out)
         return

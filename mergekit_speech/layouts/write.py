@@ -87,6 +87,21 @@ def write_transformers(encoder: EncoderCheckpoint, meaning: Meaning, folder: Pat
     }
     target |= {new: (encoder.rest, name) for new, name in aside.transformers.items()}
     _write_safetensors(folder, SINGLE_FILE, target, meaning.metadata)
+    write_beside(encoder, meaning, folder)
+
+
+def write_beside(encoder: EncoderCheckpoint, meaning: Meaning, folder: Path) -> None:
+    """Write into a folder of transformers all but its weights: its texts, and what other layouts need.
+
+    Args:
+        encoder: The encoder.
+        meaning: Its settings.
+        folder: Where to.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    aside = find_aside(encoder)
     for name, text in meaning.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     if aside.fairseq or (meaning.settings and meaning.settings != _translate(meaning, encoder)):

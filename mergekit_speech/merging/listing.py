@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mergekit_speech.merging.layers import Stack, find_stack
+from mergekit_speech.merging.matching import Naming
 from mergekit_speech.merging.plan import Plan, Step, step_reads
 from mergekit_speech.merging.terms import Leaf, Mix, Term
+
+BESIDE = "kept from the base, "
+MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,40 @@ def describe_rules(plan: Plan) -> list[dict[str, object]]:
         {"rule": number, "strategy": rule.name, "settings": rule.args.values, "parameters": count}
         for number, (rule, count) in enumerate(zip(plan.rules, counts, strict=True), start=1)
     ]
+
+
+def tell_names(plan: Plan, call: Callable[[Path], str] = str) -> list[str]:
+    """Say in a line for each input which names were mapped and what was left out, and in one what keeps its values.
+
+    Args:
+        plan: The plan.
+        call: Gives what to call an input.
+    """
+    told = {call(each.folder): _tell_naming(each) for each in plan.namings}
+    lines = [f"{name} {text}" for name, text in told.items() if text]
+    kept = _group({step.parameter.name: step.copied for step in plan.steps if step.copied.startswith(BESIDE)})
+    return [*lines, *(f"{len(names)} {why}: {_some(names)}" for why, names in kept.items())]
+
+
+def _tell_naming(naming: Naming) -> str:
+    parts = []
+    if naming.mapped:
+        old, new = next(iter(naming.mapped.items()))
+        parts.append(f"{len(naming.mapped)} names mapped, such as {old} to {new}")
+    for word, listed in (("left out", naming.left_out), ("kept beside the weights", naming.beside)):
+        parts += [f"{len(names)} {word}, {why}: {_some(names)}" for why, names in _group(listed).items()]
+    return f"({naming.layout}): {'; '.join(parts)}" if parts else ""
+
+
+def _group(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
 
 
 def _likeness(step: Step, plan: Plan, stack: Stack) -> tuple[Any, ...]:

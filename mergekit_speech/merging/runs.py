@@ -44,7 +44,7 @@ def recorded_base(runs: Sequence[Path]) -> tuple[Path, str]:
         listed = ", ".join(f"{run} from {path}" for run, (path, _) in zip(runs, bases, strict=True))
         raise CheckpointError(f"expected runs of one base, came {listed}; merge runs of the same base")
     path, digest = resolve(bases[0][0]), bases[0][1]
-    if not path.is_dir():
+    if not path.exists():
         raise CheckpointError(
             f"the base {str(path)!r} that {runs[0] / RECORD_FILE} names is gone; say where it is now with --base"
         )
