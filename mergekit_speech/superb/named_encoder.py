@@ -155,7 +155,7 @@ def _default_label(encoder: NamedEncoder) -> str:
 def _folder_name(folder: Path) -> str:
     fetched = cached_id(folder)
     if fetched is not None:
-        return fetched.name
+        return fetched.name if fetched.file is None else Path(fetched.file).stem
     folder = folder.resolve()
     run = RunFolder(folder.parent)
     return folder.parent.name if folder == run.encoder and run.record.is_file() else folder.name
