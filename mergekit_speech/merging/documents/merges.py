@@ -8,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
+from mergekit_speech.errors import CheckpointError
 from mergekit_speech.hub.names import read_id
 from mergekit_speech.merging.arguments import Fault, Place
 from mergekit_speech.merging.documents.roles import Listed, settle_base
@@ -121,7 +122,11 @@ class _Builder:
         if not _exists(text) and read_id(text) is None:
             self.faults.append(Fault(place, _explain_missing(text)))
             return Path(text)
-        return encoder_folder(Path(text))
+        try:
+            return encoder_folder(Path(text))
+        except CheckpointError as error:
+            self.faults.append(Fault(place, str(error)))
+            return Path(text)
 
 
 def _find_body(document: Document) -> tuple[Place, Document | ModulePart]:
