@@ -60,7 +60,7 @@ def never_merges(family: str | None, name: str) -> bool:
         family: The family; None if nothing tells.
         name: A name as transformers gives it, perhaps behind a prefix.
     """
-    if family not in NEVER_MERGED:
+    if family is None or family not in NEVER_MERGED:
         return PRETRAINING.fullmatch(name) is not None
     return not set(NEVER_MERGED[family]).isdisjoint(name.split("."))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mergekit_speech.errors import CheckpointError, SettingsError
+from mergekit_speech.merging.fingerprint import check_base
 from mergekit_speech.merging.inputs import combine_input
 from mergekit_speech.merging.leavings import copy_companions, write_documents
 from mergekit_speech.merging.matching import Naming
@@ -81,7 +82,7 @@ def run_plan(
             another merge was interrupted here.
         ShardError: An input is cut short, or holds NaN or infinity.
         StrategyError: The strategy failed, or gave NaN or infinity.
-        CheckpointError: The base is not the one that the recipe expects.
+        CheckpointError: The base is not the one that the recipe expects, or an encoder was hardly tuned from it.
         SettingsError: A merged value does not fit the dtype; or the base is to be checked without digests.
     """
     began = time.perf_counter()
@@ -89,6 +90,8 @@ def run_plan(
         raise SettingsError("expected digests to check the base of the run, came --no-digest; leave it out")
     check_free(output, overwrite=overwrite)
     check_output(output, plan.recipe.inputs)
+    if not plan.recipe.force:
+        check_base(plan)
     nonfinite: list[str] = []
     with (
         whole_folder(output, overwrite=overwrite, keep=resume, sync=sync) as partial,

@@ -27,7 +27,7 @@ LAYER_KEYS = ("num_hidden_layers", "encoder_layers")
 
 
 def copy_companions(plan: Plan, folder: Path) -> None:
-    """Copy the configuration, preprocessor, vocabulary and licence files of the first input, and what `msm convert` kept.
+    """Copy the configuration, preprocessor, vocabulary, licences of the first input, and what `msm convert` kept.
 
     Args:
         plan: Names the inputs, and what the configuration must then state.

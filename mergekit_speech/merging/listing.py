@@ -10,7 +10,7 @@ from typing import Any
 from mergekit_speech.merging.layers import Stack, find_stack
 from mergekit_speech.merging.matching import Naming
 from mergekit_speech.merging.plan import Plan, Step, step_reads
-from mergekit_speech.merging.terms import Leaf, Mix, Term
+from mergekit_speech.merging.terms import Effective, Leaf, Length, Mix, Term
 
 BESIDE = "kept from the base, "
 MOST_SHOWN = 3
@@ -117,6 +117,8 @@ def _shape_of(term: Term, plan: Plan) -> object:
     # Like what is shown, but for settings that change from layer to layer and for names.
     if isinstance(term, Leaf):
         return term.source, term.parameter.dtype
+    if not isinstance(term, Mix):
+        return type(term).__name__, tuple(_shape_of(each, plan) for each in term.terms)
     return plan.rules[term.rule].name, tuple(_shape_of(each, plan) for each in term.terms)
 
 
@@ -144,6 +146,10 @@ def _describe(terms: Sequence[Term], names: Sequence[str], plan: Plan) -> str:
         own = [each for each, name in zip(held, names, strict=True) if each != name]
         shown = "" if not own else f" {own[0]}" if len(own) == 1 else f" {own[0]} … {own[-1]}"
         return f"input {first.source + 1}{shown}"
+    if isinstance(first, Effective):
+        return f"weight of {_describe([each.direction for each in terms if isinstance(each, Effective)], names, plan)}"
+    if isinstance(first, Length):
+        return f"length of {_describe([each.weight for each in terms if isinstance(each, Length)], names, plan)}"
     mixes = [each for each in terms if isinstance(each, Mix)]
     bases = [each.base for each in mixes if each.base is not None]
     base = f"{_describe(bases, names, plan)}; " if bases else ""
@@ -155,6 +161,10 @@ def _describe(terms: Sequence[Term], names: Sequence[str], plan: Plan) -> str:
 def _tree(term: Term, plan: Plan) -> Mapping[str, object]:
     if isinstance(term, Leaf):
         return {"input": term.source + 1, "parameter": term.parameter.name, "from": term.parameter.dtype}
+    if isinstance(term, Effective):
+        return {"weight_norm": {"length": _tree(term.length, plan), "direction": _tree(term.direction, plan)}}
+    if isinstance(term, Length):
+        return {"length_of": _tree(term.weight, plan)}
     return {
         "strategy": plan.rules[term.rule].name,
         "rule": term.rule + 1,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mergekit_speech.api import Strategy
-from mergekit_speech.errors import PairingError, RecipeError, StrategyError
+from mergekit_speech.errors import PairingError, RecipeError, SettingsError, StrategyError
 from mergekit_speech.merging.adapters import is_adapter
 from mergekit_speech.merging.filters import matches
 from mergekit_speech.merging.inputs import Inputs
@@ -21,7 +21,8 @@ from mergekit_speech.merging.reading import Reading
 from mergekit_speech.merging.recipe import Merge, Named, Params, Recipe, Source, Tuned
 from mergekit_speech.merging.rules import RuleBook
 from mergekit_speech.merging.settings import params_at
-from mergekit_speech.merging.terms import Leaf, Mix
+from mergekit_speech.merging.terms import Leaf, Length, Mix
+from mergekit_speech.merging.weight_norm import merge_weights
 from mergekit_speech.shards.dtypes import FLOATS
 from mergekit_speech.shards.header import Parameter
 
@@ -73,6 +74,7 @@ class Outliner:
         if not self._problems:
             with self._problems.caught():
                 names = [name for part in parts for each in (part.base or {}, *part.tuned) for name in each]
+                _check_weight_norm(merge, found)
                 check_keep([*names, *(name for each in matched.left_out for name in each)], merge.keep)
         return found
 
@@ -133,7 +135,13 @@ class _Outline:
         for name, entry in part.tuned[0].items():
             if name not in found and kept_side(name, keep) == "tuned":
                 found[name] = replace(entry, copied="kept from the tuned")
-        return found if self._pair(like) else {}
+        if not self._pair(like):
+            return {}
+        if not self.merge.effective_weight_norm:
+            return found
+        with self.problems.caught():
+            return merge_weights(found, self.part, lambda mix: self.rules.rules[mix.rule].strategy)
+        return {}
 
     def _pair(self, like: Mapping[str, Entry]) -> bool:
         labels = [str(each) for each in self.part.labels]
@@ -218,6 +226,14 @@ class _Outline:
             )
         )
         return None
+
+
+def _check_weight_norm(merge: Merge, found: Mapping[str, Entry]) -> None:
+    if merge.effective_weight_norm and not any(isinstance(entry.term, Length) for entry in found.values()):
+        raise SettingsError(
+            "expected weight norm in what is merged, such as that of the positional convolution, came none; "
+            "leave out --effective-weight-norm"
+        )
 
 
 def _check_encoders(merge: Merge, problems: Problems) -> None:

@@ -22,7 +22,7 @@ from mergekit_speech.merging.provenance import describe_metadata
 from mergekit_speech.merging.reading import Reading
 from mergekit_speech.merging.recipe import Recipe
 from mergekit_speech.merging.sizing import Sizer
-from mergekit_speech.merging.terms import Leaf, Mix, Term, leaves, mixes
+from mergekit_speech.merging.terms import Leaf, Mix, Term, leaves, measured, mixes
 from mergekit_speech.registry import suggestion
 from mergekit_speech.shards.dtypes import FLOAT_NAMES, FLOATS
 from mergekit_speech.shards.header import Parameter
@@ -81,6 +81,11 @@ class Step:
     def mixes(self) -> tuple[Mix, ...]:
         """Everything that it computes, inner ones first."""
         return mixes(self.term)
+
+    @cached_property
+    def measured(self) -> tuple[Mix, ...]:
+        """Those of them that count in sums over all parameters."""
+        return measured(self.term)
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class Plan:
 def step_reads(step: Step, rules: Sequence[Rule]) -> int:
     """Give the bytes that a step reads, all passes together."""
     total = sum(leaf.parameter.size for leaf in step.leaves.values())
-    for mix in step.mixes:
+    for mix in step.measured:
         rule = rules[mix.rule]
         if not rule.passes:
             continue

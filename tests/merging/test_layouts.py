@@ -1,4 +1,4 @@
-"""Base and tuned encoder in the files of different programs: paired by what parameters are, not by what they are called."""
+"""Base and tuned encoder in files of different programs are paired by what parameters are, not by their names."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def canonical(path: Path) -> dict[str, Array]:
     with Weights(encoder) as weights:
         for name, parameter in encoder.parameters.items():
             values = np.empty(parameter.shape, np.float32)
-            weights.read_into(name, memoryview(values.reshape(-1)).cast("B"))
+            weights.read_into(name, values.reshape(-1).view(np.uint8).data)
             found[name] = values
     return found
 

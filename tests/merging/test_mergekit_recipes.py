@@ -37,7 +37,7 @@ def encoders(tiny_hubert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for seed, name in enumerate(NAMES):
         shutil.copytree(tiny_hubert, tmp_path / name)
         rng = np.random.default_rng(seed)
-        noise = {key: 0.1 * seed * rng.standard_normal(value.shape) for key, value in start.items()}
+        noise = {key: 0.01 * seed * rng.standard_normal(value.shape) for key, value in start.items()}
         found[name] = {key: (value + noise[key]).astype(np.float32) for key, value in start.items()}
         save_file(dict(found[name]), tmp_path / name / "model.safetensors", {"format": "pt"})
     return found

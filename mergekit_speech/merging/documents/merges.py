@@ -71,6 +71,7 @@ class _Builder:
             keep=tuple(self._kept(document)),
             slices=tuple(slices),
             extrapolate=document.extrapolate,
+            effective_weight_norm=document.effective_weight_norm,
         )
         return settle_base(merge, _list(merge, above, layers), self.faults)
 
