@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mergekit_speech.analysis.adapter import describe_adapter
+from mergekit_speech.encoders.family import families
 from mergekit_speech.errors import CheckpointError
 from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.layouts.detect import Found, find
@@ -32,22 +33,25 @@ class Side:
 def open_sides(paths: Sequence[Path], base: Path | None) -> list[Side]:
     """Open checkpoints to be compared.
 
-    Where all of them hold the same names, they are compared as they stand, heads too. Else encoders get their canonical
-    names, and what is no part of the encoder is left out.
+    Where all of them hold the same names, or none is an encoder of a known family, they are compared as they stand,
+    heads too. Else all get canonical names, and what is no part of the encoder is left out.
 
     Args:
         paths: Checkpoints in any layouts, and adapters.
         base: What adapters are put on; None for the base that each of them names.
 
     Raises:
-        CheckpointError: A path is no checkpoint, or a part of one, or an adapter's base is not there.
+        CheckpointError: A path is no checkpoint, or a part of one, one is an encoder and another is none, or an
+            adapter's base is not there.
         ShardError: A file is missing, cut short or malformed.
     """
     common = None if base is None or is_adapter(base) else base
     bases = {path: common or _recorded_base(path) for path in paths if is_adapter(path)}
     whole = {path: find(path) for path in dict.fromkeys([*paths, *bases.values()]) if path not in bases}
-    alike = len({frozenset(found.weights.parameters) for found in whole.values()}) == 1
-    opened = {path: _open(path, found, alike=alike) for path, found in whole.items()}
+    encoders = len({frozenset(found.weights.parameters) for found in whole.values()}) > 1 and any(
+        _is_known(path, found) for path, found in whole.items()
+    )
+    opened = {path: _open(path, found, encoder=encoders) for path, found in whole.items()}
     return [_put_on(path, opened[bases[path]]) if path in bases else opened[path] for path in paths]
 
 
@@ -62,11 +66,18 @@ def _recorded_base(adapter: Path) -> Path:
     return place
 
 
-def _open(path: Path, found: Found, *, alike: bool) -> Side:
-    if alike or find_prefix(found.weights.parameters) is None:
-        return Side(found.weights if found.weights.parameters else found.rest)
+def _is_known(path: Path, found: Found) -> bool:
+    if find_prefix(found.weights.parameters) is None:
+        return False
     encoder = read_encoder(path, found)
-    return Side(encoder, encoder.left_out)
+    return encoder.layout.naming == "fairseq" or encoder.family in families()
+
+
+def _open(path: Path, found: Found, *, encoder: bool) -> Side:
+    if not encoder:
+        return Side(found.weights if found.weights.parameters else found.rest)
+    opened = read_encoder(path, found)
+    return Side(opened, opened.left_out)
 
 
 def _put_on(adapter: Path, base: Side) -> Side:

@@ -48,10 +48,11 @@ def command(
 ) -> None:
     """Fine-tune ENCODER on a task with the stable schedule of Speech-FT.
 
-    ENCODER is a transformers directory, or a name on the hub. The CNN stays frozen. For the first 10 % of the steps
-    only the task head is updated, then everything but the CNN; the learning rate rises over the same 10 %, holds to
-    50 % and falls to 0. The best checkpoint on the validation split becomes the tuned encoder in OUTPUT/encoder. Ctrl-C
-    stops between two steps; --resume continues exactly.
+    ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a run whose encoder to tune
+    on, or a name on the hub; msm convert --like makes a directory of files that hold no settings. The CNN stays
+    frozen. For the first 10 % of the steps only the task head is updated, then everything but the CNN; the learning
+    rate rises over the same 10 %, holds to 50 % and falls to 0. The best checkpoint on the validation split becomes
+    the tuned encoder in OUTPUT/encoder. Ctrl-C stops between two steps; --resume continues exactly.
     """
     from mergekit_speech.finetuning.run import finetune, goal_of
     from mergekit_speech.finetuning.settings import FinetuneSettings

@@ -16,8 +16,8 @@ from mergekit_speech.finetuning.evaluation import evaluate
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.schedule import thaw_step
 from mergekit_speech.finetuning.settings import FinetuneSettings
-from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.hub.names import lasting_name
+from mergekit_speech.merging.runs import encoder_folder
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
@@ -74,7 +74,8 @@ def finetune(
     """Fine-tunes an encoder stably.
 
     Args:
-        base: The encoder's directory or file, in any layout that `msm convert` reads, or its name on the hub.
+        base: The encoder's directory, or file in any layout that tells its settings, a run whose encoder to tune on, or
+            its name on the hub.
         task: Name of a task that `msm tasks` lists.
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
@@ -94,7 +95,7 @@ def finetune(
     definition = TASKS.load(task)
     chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
     chosen.loop()
-    base, data, folder = resolve(base), Path(data), RunFolder(Path(output))
+    base, data, folder = encoder_folder(Path(base)), Path(data), RunFolder(Path(output))
     splits, encoder = definition.splits(data), load_encoder(base)
     folder.open(_record(base, definition, data, chosen), resume=resume, overwrite=overwrite)
     labels, audio = definition.labels(splits.train), AudioStore()

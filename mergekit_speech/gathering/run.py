@@ -13,14 +13,14 @@ import torch
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder
 from mergekit_speech.encoders.source import encoder_digest
-from mergekit_speech.errors import CheckpointError, DataError, SettingsError
+from mergekit_speech.errors import DataError, SettingsError
 from mergekit_speech.gathering.fisher import measure_fisher
 from mergekit_speech.gathering.gram import measure_gram
 from mergekit_speech.gathering.names import merged_names
 from mergekit_speech.gathering.settings import FISHER, GatherSettings
 from mergekit_speech.gathering.tuned_head import TunedHead, read_head, recorded_task
-from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.hub.names import lasting_name
+from mergekit_speech.merging.runs import encoder_folder, is_run
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import check_free, whole_folder
 from mergekit_speech.shards.header import Parameter
@@ -28,7 +28,7 @@ from mergekit_speech.shards.writer import ShardWriter, lay_out
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import read_manifest
-from mergekit_speech.training.run_folder import RunFolder, write_json
+from mergekit_speech.training.run_folder import write_json
 from mergekit_speech.training.versions import versions
 
 Progress = Callable[[str, int, int], None]
@@ -113,12 +113,7 @@ def gather_statistics(
 
 
 def _find_encoder(path: Path) -> tuple[Path, Path | None]:
-    run = RunFolder(path)
-    if not run.record.is_file():
-        return resolve(path), None
-    if not run.encoder.is_dir():
-        raise CheckpointError(f"the run {str(path)!r} has no encoder yet: finish it with --resume")
-    return run.encoder, path
+    return encoder_folder(path), path if is_run(path) else None
 
 
 def _find_task(task: str | None, run: Path | None, settings: GatherSettings) -> str:
