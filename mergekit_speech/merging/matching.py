@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mergekit_speech.errors import PairingError
-from mergekit_speech.layouts.names import HEAD, PRETRAINING_ONLY, never_merges
+from mergekit_speech.layouts.names import HEAD, PRETRAINING_ONLY, count_layers, never_merges
 from mergekit_speech.layouts.write import DROPPED
 from mergekit_speech.merging.pairing import kept_side
 from mergekit_speech.merging.parts import Entries, Entry
@@ -93,21 +93,23 @@ class Matched:
     left_out: tuple[Mapping[str, str], ...] = ()
 
 
-def match(sides: Sequence[Side], keep: Sequence[Keep] = ()) -> Matched:
+def match(sides: Sequence[Side], keep: Sequence[Keep] = (), *, whole: bool = True) -> Matched:
     """Bring the names of encoders to those of the first; what is no encoder of a known family stays as it is.
 
     Args:
         sides: The encoders; the base comes first.
         keep: What the user wants copied from one side.
+        whole: Whether all layers of each take part.
 
     Raises:
-        PairingError: One is an encoder, and another is none.
+        PairingError: One is an encoder, and another is none, or one of another size.
     """
     if not sides or sides[0].reading is None or not sides[0].entries:
         return Matched(tuple(side.entries for side in sides), {}, tuple({} for _ in sides))
     first, others = sides[0], sides[1:]
     for side in others:
         _check_kind(first, side)
+        _check_size(first, side, layers=whole)
     names = {canonical: name for name in first.entries if (canonical := first.canonical(name)) is not None}
     renamed = [{own: names.get(side.canonical(own) or "", own) for own in side.entries} for side in others]
     alike = [{new: side.entries[own] for own, new in each.items()} for side, each in zip(others, renamed, strict=True)]
@@ -159,6 +161,23 @@ def _check_kind(first: Side, side: Side) -> None:
             f"expected a {first.family or 'speech'} encoder like {first.label}, came {side.label} with {shown}; "
             "give the encoder, not a head or another kind of model"
         )
+
+
+def _check_size(first: Side, side: Side, *, layers: bool) -> None:
+    if side.reading is None or first.reading is None or not side.entries:
+        return
+    wanted, came = _size(first.reading), _size(side.reading)
+    if wanted[1] != came[1] or (layers and wanted[0] != came[0]):
+        raise PairingError(
+            f"expected an encoder with {wanted[0]} layers of width {wanted[1]} like {first.label}, came {came[0]} "
+            f"layers of width {came[1]} in {side.label}; give encoders of one base"
+        )
+
+
+def _size(reading: Reading) -> tuple[int, int | None]:
+    names = reading.encoder.parameters
+    norm = names.get("encoder.layer_norm.weight")
+    return count_layers(names), norm.shape[0] if norm is not None and norm.shape else None
 
 
 def _has_shape(entry: Entry | None, shape: tuple[int, ...]) -> bool:
