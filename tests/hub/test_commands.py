@@ -14,6 +14,7 @@ from mergekit_speech.cli import main
 from mergekit_speech.errors import RecipeError
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.gathering.settings import GatherSettings
+from mergekit_speech.merging.provenance import read_licence
 from mergekit_speech.merging.recipe_yaml import read_recipe
 from mergekit_speech.shards.digest import weights_digest
 from mergekit_speech.superb.named_encoder import read_encoders
@@ -143,6 +144,10 @@ def test_files_in_repositories(cache: Path, tiny_hubert: Path, toy: Path, tmp_pa
     (tmp_path / "made").mkdir()
     run("convert", str(tiny_hubert), str(tmp_path / "made" / "hubert.pt"), "--layout", "s3prl")
     commit = put_into_cache(cache, "lab/files", tmp_path / "made")
+    place = cache / "models--lab--files" / "snapshots" / commit / "hubert.pt"
+    assert read_licence(place) is None
+    (place.parent / "README.md").write_bytes(CARD)
+    assert read_licence(place) == "mit"
     name = f"lab/files@{commit}:hubert.pt"
     (only,) = read_encoders(["lab/files"])
     assert (only.label, only.digest(only.load())) == ("hubert", weights_digest(tiny_hubert))
