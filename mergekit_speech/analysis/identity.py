@@ -27,7 +27,9 @@ class Identity:
         layers: Number of transformer layers.
         norm: "layer" where every convolution of the CNN has a layer norm, "group" where only the first is normalised;
             None without a CNN.
-        normalize: Whether waveforms are brought to zero mean and unit variance; None if the checkpoint does not say.
+        scaling: How the family takes loudness out of its input; None if the family is none of this toolkit's.
+        normalize: What the checkpoint says of that: whether waveforms are brought to zero mean and unit variance; None
+            if it says nothing, or the family has no such flag.
         settings: Whether the checkpoint holds the settings that the encoder can be built with.
         layout: How the file spells it.
         frozen: What stable fine-tuning never moves, so that merging leaves it as it is; canonical names.
@@ -41,6 +43,7 @@ class Identity:
     dim: int | None
     layers: int
     norm: str | None
+    scaling: str | None
     normalize: bool | None
     settings: bool
     layout: Layout
@@ -71,6 +74,7 @@ def identify(encoder: EncoderCheckpoint) -> Identity:
         dim=dim,
         layers=layers,
         norm=norm,
+        scaling=known.scaling.value if known else None,
         normalize=_normalize(encoder) if settings else None,
         settings=settings,
         layout=encoder.layout,

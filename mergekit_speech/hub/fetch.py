@@ -79,13 +79,12 @@ def _fetch(place: HubId) -> Path:
     candidates = _list_weights(place, folder)
     if len(candidates) == 1:
         return _fetch_file(place, candidates[0])
-    came = _name(candidates) if candidates else "neither"
-    todo = (
-        f"name one of them, as in {replace(place, file=candidates[0])}"
-        if candidates
-        else "download what it holds and name the file of weights"
+    expected = f"expected {SAFETENSORS[0]} or {PICKLES[0]} in the repository {place}"
+    if not candidates:
+        raise CheckpointError(f"{expected}, came neither; download what it holds and name the file of weights")
+    raise CheckpointError(
+        f"{expected}, came {_name(candidates)}; name one of them, as in {replace(place, file=candidates[0])}"
     )
-    raise CheckpointError(f"expected {SAFETENSORS[0]} or {PICKLES[0]} in the repository {place}, came {came}; {todo}")
 
 
 def _fetch_file(place: HubId, file: str) -> Path:

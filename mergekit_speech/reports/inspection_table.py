@@ -72,7 +72,9 @@ def _encoder_facts(encoder: Identity) -> Iterator[tuple[str, str]]:
     old = encoder.layout.old_weight_norm and encoder.layout.naming == "transformers"
     yield "layout", f"{encoder.layout}{', weight norm in the old spelling' if old else ''}"
     if encoder.normalize is not None:
-        yield "waveforms", "normalised" if encoder.normalize else "as they are"
+        yield "input", "waveforms, to zero mean and unit variance" if encoder.normalize else "waveforms as they are"
+    elif encoder.scaling is not None:
+        yield "input", encoder.scaling
     if not encoder.settings:
         yield "settings", NO_SETTINGS
 

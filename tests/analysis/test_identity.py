@@ -113,6 +113,7 @@ def test_kin(kin: Path) -> None:
     assert (found.family, found.layers, found.dim) == (kin.name, 2, 32)
     prefixes = families()[kin.name].frozen
     assert set(found.frozen) == {name for name in (*found.frozen, *found.merged) if name.startswith(prefixes)}
+    assert (found.scaling, found.normalize) == (families()[kin.name].scaling.value, None)
 
 
 def test_settings_of_another_size(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_encoder_of_another_program(tmp_path: Path) -> None:
         "family    wav2vec 2.0",
         "size      2 layers of 8 dimensions, CNN with layer norm",
         "layout    s3prl, names of fairseq",
-        "waveforms normalised",
+        "input     waveforms, to zero mean and unit variance",
         "│ left out: only for pre-training │          7 │",
         "│ feed_forward │",
     ):
