@@ -26,6 +26,8 @@ RUN_PARTS = {
     "Optimizer": "state of the optimizer",
     "Scheduler": "state of the schedule",
 }
+DROPPED = frozenset({FILLED, TRAINING, *RUN_PARTS.values()})
+"""Why tensors are left out that no layout keeps."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mergekit_speech.layouts.config import CONVOLUTIONS, LABEL_RATE, to_fairseq,
 from mergekit_speech.layouts.detect import ORIGIN_FILE, OURS, REST_FILE, TRANSFORMERS, Settings
 from mergekit_speech.layouts.heads import fillers, wanted, without_heads
 from mergekit_speech.layouts.meaning import PLAIN_METADATA, Meaning, write_files
-from mergekit_speech.layouts.read import EXTRA_PREFIX, FILLED, REST_PREFIX, RUN_PARTS, TRAINING, EncoderCheckpoint
+from mergekit_speech.layouts.read import DROPPED, EXTRA_PREFIX, REST_PREFIX, EncoderCheckpoint
 from mergekit_speech.layouts.torch_file import Tensor, write_torch_file
 from mergekit_speech.shards.header import Parameter
 from mergekit_speech.shards.reader import SINGLE_FILE, Checkpoint, Weights
@@ -29,7 +29,6 @@ from mergekit_speech.shards.writer import ShardWriter, lay_out
 
 Target: TypeAlias = dict[str, tuple[Checkpoint, str]]
 """What to write: by its new name, the checkpoint that holds it and its name there."""
-DROPPED = frozenset({FILLED, TRAINING, *RUN_PARTS.values()})
 
 
 @dataclass(frozen=True)

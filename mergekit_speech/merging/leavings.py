@@ -10,7 +10,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from mergekit_speech.layouts.detect import REST_FILE
-from mergekit_speech.layouts.write import write_beside
 from mergekit_speech.merging.card import RECIPE_FILE, write_card
 from mergekit_speech.merging.plan import Plan
 from mergekit_speech.merging.provenance import CARD_FILE
@@ -35,6 +34,8 @@ def copy_companions(plan: Plan, folder: Path) -> None:
     """
     reading = plan.readings[0]
     if reading is not None and reading.meaning is not None:
+        from mergekit_speech.layouts.write import write_beside
+
         files = {name: text for name, text in reading.meaning.files.items() if _goes_along(name)}
         write_beside(reading.encoder, replace(reading.meaning, files=files), folder)
     else:

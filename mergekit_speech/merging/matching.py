@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mergekit_speech.errors import PairingError
 from mergekit_speech.layouts.names import HEAD, PRETRAINING_ONLY, count_layers, never_merges
-from mergekit_speech.layouts.write import DROPPED
+from mergekit_speech.layouts.read import DROPPED
 from mergekit_speech.merging.pairing import kept_side
 from mergekit_speech.merging.parts import Entries, Entry
 from mergekit_speech.merging.reading import Reading

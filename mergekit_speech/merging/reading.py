@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mergekit_speech.errors import CheckpointError
 from mergekit_speech.layouts.detect import CONFIG, FAIRSEQ, RUN, S3PRL, TRANSFORMERS, WEIGHTS, Found, find
-from mergekit_speech.layouts.meaning import Meaning, understand
 from mergekit_speech.layouts.names import NEVER_MERGED, antiquate, find_prefix, is_fairseq
 from mergekit_speech.layouts.read import EncoderCheckpoint, read_encoder
-from mergekit_speech.layouts.write import find_aside
 from mergekit_speech.shards.header import Parameter
 from mergekit_speech.shards.reader import Checkpoint, open_checkpoint
+
+if TYPE_CHECKING:
+    from mergekit_speech.layouts.meaning import Meaning
 
 # Every encoder of waveforms or bands has this one, and hardly any other model.
 SIGN = "feature_projection.projection.weight"
@@ -80,6 +82,13 @@ def read_input(path: Path, settings: Sequence[Path] | None = None) -> tuple[Chec
             )
         apart = {name: why for name, why in encoder.left_out.items() if name not in found.weights.parameters}
         return found.weights, Reading(encoder, {old: name for name, old in encoder.stored.items()}, apart)
+    return _read_file(encoder, settings)
+
+
+def _read_file(encoder: EncoderCheckpoint, settings: Sequence[Path] | None) -> tuple[Checkpoint, Reading]:
+    # Other layouts take as much code as all other reading, so that only their files import it.
+    from mergekit_speech.layouts.write import find_aside
+
     meaning = None if settings is None else _understand(encoder, settings)
     heads = find_aside(encoder).transformers
     checkpoint = _respell(encoder, heads, meaning)
@@ -98,6 +107,8 @@ def _is_encoder(found: Found) -> bool:
 
 
 def _understand(encoder: EncoderCheckpoint, others: Sequence[Path]) -> Meaning:
+    from mergekit_speech.layouts.meaning import understand
+
     if encoder.config is not None or encoder.origin:
         return understand(encoder)
     for path in others:

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModel
 
 from mergekit_speech import merge
-from mergekit_speech.encoders.pretrained import load_encoder, random_encoder, save_encoder
+from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.errors import CheckpointError
 from tests.encoders.test_decoar2 import batch
 
@@ -72,7 +72,11 @@ def test_all_but_the_frozen_learns(kin: Path) -> None:
 
 def test_merges_and_loads_in_transformers(kin: Path, tmp_path: Path) -> None:
     (tmp_path / "tuned").mkdir()
-    save_encoder(random_encoder(kin, seed=1), tmp_path / "tuned", like=kin)
+    encoder = load_encoder(kin)
+    with torch.no_grad():
+        for parameter in encoder.merged_parameters().values():
+            parameter += 0.01 * torch.randn_like(parameter)
+    save_encoder(encoder, tmp_path / "tuned", like=kin)
     merge(base=kin, tuned=[tmp_path / "tuned"], scale=0.5, output=tmp_path / "out")
     base, tuned, merged = (AutoModel.from_pretrained(path) for path in (kin, tmp_path / "tuned", tmp_path / "out"))
     for name, tensor in merged.state_dict().items():

@@ -100,7 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         start = {name: value.clone() for name, value in model.state_dict().items()}
         for number, name in enumerate(("base", "one", "two")):
-            noise = {key: 0.1 * number * torch.randn_like(value) for key, value in start.items()}
+            noise = {key: 0.01 * number * torch.randn_like(value) for key, value in start.items()}
             model.load_state_dict({key: value + noise[key] for key, value in start.items()})
             model.save_pretrained(place / name)
     return place
