@@ -13,6 +13,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         run = Path(folder) / "run"
-        settings = {"steps": TUNING_STEPS, "learning_rate": TUNING_RATE, "clips": TUNING_CLIPS}
+        settings: dict[str, Any] = {"steps": TUNING_STEPS, "learning_rate": TUNING_RATE, "clips": TUNING_CLIPS}
         finetune(ENCODER, task=TASK, data=CLIPS, output=run, **settings)
         found = {str(alpha): measure(alpha, run / "encoder", Path(folder)) for alpha in ALPHAS}
     record("weight_norm", {"task": TASK, **settings, "alphas": found}, reached=True)

@@ -114,7 +114,7 @@ def test_merges(tiny_decoar2: Path, tmp_path: Path) -> None:
     encoder = load_encoder(tiny_decoar2)
     with torch.no_grad():
         for parameter in encoder.merged_parameters().values():
-            parameter += 0.01 * torch.randn_like(parameter)
+            parameter.add_(0.01 * torch.randn_like(parameter))
     save_encoder(encoder, tuned, like=tiny_decoar2)
     merge(base=tiny_decoar2, tuned=[tuned], scale=0.25, output=tmp_path / "out")
     states = (load_encoder(folder).model.state_dict() for folder in (tiny_decoar2, tuned, tmp_path / "out"))

@@ -75,7 +75,7 @@ def test_merges_and_loads_in_transformers(kin: Path, tmp_path: Path) -> None:
     encoder = load_encoder(kin)
     with torch.no_grad():
         for parameter in encoder.merged_parameters().values():
-            parameter += 0.01 * torch.randn_like(parameter)
+            parameter.add_(0.01 * torch.randn_like(parameter))
     save_encoder(encoder, tmp_path / "tuned", like=kin)
     merge(base=kin, tuned=[tmp_path / "tuned"], scale=0.5, output=tmp_path / "out")
     base, tuned, merged = (AutoModel.from_pretrained(path) for path in (kin, tmp_path / "tuned", tmp_path / "out"))

@@ -105,10 +105,11 @@ def test_figures_of_weight_norm_are_those_of_the_results() -> None:
     assert found is not None
     weight, states = (found["alphas"]["0.25"][each] for each in ("weight", "hidden_states"))
     text = README.read_text(encoding="utf-8").replace("\n", " ")
-    assert (
-        f"differ by {weight['of_values']:.2%} of that weight, which is {weight['of_change']:.1%} of what merging changed "
-        f"in it, and by {states['of_values']:.2%} of the hidden states"
-    ).replace("%", " %") in text
+    told = (
+        f"differ by {weight['of_values']:.2%} of that weight, which is {weight['of_change']:.1%} of what merging "
+        f"changed in it, and by {states['of_values']:.2%} of the hidden states"
+    )
+    assert told.replace("%", " %") in text
 
 
 def test_number_of_strategies_is_that_of_the_folder() -> None:
