@@ -73,7 +73,9 @@ def measure_peak(command: Sequence[str]) -> int:
     Raises:
         subprocess.CalledProcessError: It failed.
     """
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    # What is installed may come from another checkout.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         if process.stdin is None or process.stdout is None or process.stdout.readline() != b"ready\n":
             raise subprocess.CalledProcessError(process.wait(), command)
         before = peak = anonymous_bytes(process.pid)

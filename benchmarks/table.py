@@ -16,7 +16,7 @@ from benchmarks.records import RESULTS, latest
 README = ROOT / "benchmarks" / "README.md"
 CHART = RESULTS / "processes.svg"
 NAME = "benchmarks.table"
-BENCHMARKS = ("engine", "peers", "strategies", "memory", "kernels")
+BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels")
 
 
 def render(results: Results) -> str:
@@ -37,6 +37,8 @@ def render(results: Results) -> str:
         "## Memory",
         "Peak memory above the imports, in MB, by budget.",
         *_memory(results["memory"]),
+        "The same of conversions, and of merges of a base and tuned encoders in files of different programs.",
+        *_layouts(results["layouts"]),
         "## Where the figures come from",
         _table(("benchmark", "commit", "machine", "load at the end", "versions"), _origins(results)),
     ]
@@ -90,6 +92,13 @@ def _memory(result: Result | None) -> list[str]:
         for strategy, peaks in strategies.items()
     ]
     return [_table(head, rows)]
+
+
+def _layouts(result: Result | None) -> list[str]:
+    if result is None:
+        return [NOT_MEASURED]
+    rows = [(result["checkpoint"], work, megabytes(peak)) for work, peak in result["works"].items()]
+    return [_table(("checkpoint", "work", "MB"), rows)]
 
 
 def _origins(results: Results) -> list[Row]:
