@@ -99,7 +99,7 @@ def match(sides: Sequence[Side], keep: Sequence[Keep] = (), *, whole: bool = Tru
     Args:
         sides: The encoders; the base comes first.
         keep: What the user wants copied from one side.
-        whole: Whether all layers of each take part.
+        whole: Whether every layer of each must have its counterpart.
 
     Raises:
         PairingError: One is an encoder, and another is none, or one of another size.

@@ -84,7 +84,7 @@ class Outliner:
             for source in merge.sources
         ]
         try:
-            matched = match(sides, merge.keep, whole=not merge.slices)
+            matched = match(sides, merge.keep, whole=not merge.slices and not merge.keep)
         except PairingError as error:
             self._problems.add(error)
             return Matched(tuple({} for _ in sides))

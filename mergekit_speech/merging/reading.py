@@ -98,7 +98,7 @@ def _read_file(encoder: EncoderCheckpoint, settings: Sequence[Path] | None) -> t
 
 def _is_encoder(found: Found) -> bool:
     if found.container == TRANSFORMERS and found.config is not None and "model_type" in found.config:
-        return found.config["model_type"] in NEVER_MERGED
+        return str(found.config["model_type"]) in NEVER_MERGED
     if found.container == RUN or (found.container in (S3PRL, FAIRSEQ) and found.config):
         return True
     names = found.weights.parameters

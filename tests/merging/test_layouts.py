@@ -13,8 +13,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from mergekit_speech import merge
+from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.layouts.convert import convert
 from mergekit_speech.layouts.read import open_encoder
+from mergekit_speech.merging.verify import verify_output
 from mergekit_speech.shards.reader import Weights
 from tests.layouts.samples import (
     BOTH,
@@ -255,3 +257,35 @@ def test_what_a_file_keeps_beside_is_told(tmp_path: Path) -> None:
     assert report.namings[0].beside == dict.fromkeys(fairseq_heads(sample), "only for pre-training")
     beside: dict[str, Any] = load_file(tmp_path / "out" / "s3prl.safetensors")
     assert equal(beside, draw(fairseq_heads(sample), 9))
+
+
+def test_run_that_was_tuned_from_a_file(tmp_path: Path) -> None:
+    sample = Sample("hubert")
+    base = write_s3prl(tmp_path / "base.pt", sample, sample.weights())
+    (tmp_path / "run").mkdir()
+    folder(tmp_path / "run" / "encoder", sample, moved(sample))
+    record = {"base": {"path": str(base), "digest": encoder_digest(base)}}
+    (tmp_path / "run" / "record.json").write_text(json.dumps(record))
+    report = merge(None, tmp_path / "run", alpha=ALPHA, output=tmp_path / "out")
+    assert report.digests[0] == encoder_digest(base)
+    assert equal(canonical(tmp_path / "out"), expected(sample))
+    assert verify_output(tmp_path / "out").differences == ()
+
+
+def test_layers_that_are_kept_may_lack(tmp_path: Path) -> None:
+    sample, less = Sample("hubert"), Sample("hubert", layers=1)
+    weights = {name: each for name, each in moved(sample).items() if name in less.shapes()}
+    base, tuned = folder(tmp_path / "base", sample, sample.weights()), folder(tmp_path / "tuned", less, weights)
+    report = merge(base, tuned, alpha=ALPHA, keep=["encoder.layers.1.*"], output=tmp_path / "out")
+    assert report.kept == {name: "kept from the base" for name in sample.shapes() if ".layers.1." in name}
+
+
+@pytest.mark.parametrize("model_type", [None, ["hubert"], "bert"])
+def test_folders_of_other_models_pair_by_stored_names(model_type: object, tmp_path: Path) -> None:
+    sample = Sample("hubert")
+    folders = []
+    for name, weights in (("base", sample.weights()), ("tuned", moved(sample))):
+        folders.append(folder(tmp_path / name, sample, weights, "x.", draw({"final_proj.weight": (2, 8)}, len(name))))
+        (folders[-1] / "config.json").write_text(json.dumps({"model_type": model_type}))
+    report = merge(*folders, alpha=ALPHA, output=tmp_path / "out")
+    assert (report.kept, report.namings) == ({}, ())
