@@ -60,7 +60,7 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(sample=SAMPLES, task=st.booleans(), dtype=st.sampled_from(["float32", "float16"]), old_weight_norm=st.booleans())
 def test_transformers_to_s3prl_and_back(
     sample: Sample, task: bool, dtype: str, old_weight_norm: bool, tmp_path_factory: pytest.TempPathFactory
@@ -88,7 +88,7 @@ def check_there_and_back(start: Path, key: str, root: Path) -> None:
     assert one == other
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(sample=SAMPLES.filter(lambda each: each.family != "decoar2"))
 def test_s3prl_to_transformers_and_back(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.mktemp("there")
