@@ -10,10 +10,8 @@ from collections.abc import Iterable
 import pytest
 from _pytest.mark import ParameterSet
 
-DIRECTORY, TASK_MODEL, BIN, S3PRL, RUN, SPIN, FAIRSEQ = (
-    *("transformers", "task model", "`.bin`", "s3prl"),
-    *("s3prl run", "Spin", "fairseq"),
-)
+DIRECTORY, TASK_MODEL, BIN = "transformers", "task model", "`.bin`"
+S3PRL, RUN, SPIN, FAIRSEQ = "s3prl", "s3prl run", "Spin", "fairseq"
 LAYOUTS = (DIRECTORY, TASK_MODEL, BIN, S3PRL, RUN, SPIN, FAIRSEQ)
 VERBS = ("read", "write", "merge", "fine-tune", "probe")
 HELD = {
@@ -27,8 +25,8 @@ HELD = {
     "whisper": (DIRECTORY, TASK_MODEL, BIN),
 }
 """The layouts in which users hold each family."""
-WITHOUT_SETTINGS = (RUN, SPIN)
-"""Layouts that hold weights only: `msm convert --like BASE` gives them the settings of their base."""
+WHOLE = (DIRECTORY, TASK_MODEL, BIN, S3PRL, FAIRSEQ)
+"""Layouts that hold settings too; `msm convert --like BASE` gives the others those of their base."""
 
 
 def cells(*does: str, layouts: Iterable[str] = LAYOUTS, families: Iterable[str] = tuple(HELD)) -> list[ParameterSet]:

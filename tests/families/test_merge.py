@@ -10,13 +10,12 @@ from click.testing import CliRunner
 
 from mergekit_speech.cli import main
 from mergekit_speech.layouts.read import open_encoder
-from tests.families.cells import DIRECTORY, LAYOUTS, WITHOUT_SETTINGS, cells
+from tests.families.cells import DIRECTORY, WHOLE, cells
 from tests.families.conftest import Written
 from tests.layouts.samples import Array
 from tests.layouts.test_read import values
 
 ALPHA = 0.25
-WHOLE = [layout for layout in LAYOUTS if layout not in WITHOUT_SETTINGS]
 
 
 def merged(base: Path, tuned: Path, output: Path) -> dict[str, Array]:

@@ -11,11 +11,10 @@ import torch
 from mergekit_speech import bench, finetune
 from mergekit_speech.encoders.pretrained import load_encoder
 from tests.conftest import KIN
-from tests.families.cells import BIN, DIRECTORY, LAYOUTS, TASK_MODEL, WITHOUT_SETTINGS, cells
+from tests.families.cells import BIN, DIRECTORY, TASK_MODEL, WHOLE, cells
 from tests.families.conftest import Written
 from tests.layouts.samples import FAMILIES
 
-WHOLE = [layout for layout in LAYOUTS if layout not in WITHOUT_SETTINGS]
 FEW: dict[str, Any] = {"steps": 2, "clips": 2, "evaluate_every": 2}
 
 
