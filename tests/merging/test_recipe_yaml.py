@@ -265,6 +265,7 @@ def test_last_merge_may_have_a_name() -> None:
 
 def test_run_folder_as_a_model() -> None:
     (ONE / "record.json").write_text("{}")
+    (ONE / "encoder").mkdir()
     recipe = read("merge_method: linear\nmodels: [{model: one}]\n")
     assert recipe.merge.tuned == (Tuned(ONE / "encoder"),)
 
