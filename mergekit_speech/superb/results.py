@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from mergekit_speech.superb.settings import ProbeSettings
 from mergekit_speech.tasks.parts.task import Metric
@@ -22,6 +25,7 @@ class ProbedEncoder:
         depth: Number of hidden states.
         dim: Dimensions of a hidden state.
         parameters: Number of its weights.
+        origin: What made it, as far as its folder tells: the record of a run, or the recipe of a merge.
     """
 
     label: str
@@ -30,6 +34,7 @@ class ProbedEncoder:
     depth: int
     dim: int
     parameters: int
+    origin: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,36 @@ class ProbedTask:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A learning rate that was tried and validated, but not tested.
+
+    Attributes:
+        learning_rate: The rate.
+        valid: Metrics on the validation split, fractions.
+    """
+
+    learning_rate: float
+    valid: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What did not come to an end, so that its figures are missing.
+
+    Attributes:
+        encoder: Label of the encoder.
+        task: Name of the task; None if the encoder failed before any task.
+        seed: Of the probe; None if no probe of the task could begin.
+        message: Why.
+    """
+
+    encoder: str
+    task: str | None
+    seed: int | None
+    message: str
+
+
+@dataclass(frozen=True)
 class ProbeResult:
     """One trained and tested probe.
 
@@ -68,6 +103,9 @@ class ProbeResult:
         n: Test clips.
         layer_weights: Share of each hidden state in the weighted sum.
         seconds: Wall time of training and test.
+        rows: Its test rows, from which `Task.figures` makes `test`: arrays whose first axis is the test items.
+        engine: What trained it.
+        tried: Every learning rate that was tried, if there were several; the best on the validation split was tested.
     """
 
     encoder: str
@@ -80,10 +118,15 @@ class ProbeResult:
     n: int
     layer_weights: Sequence[float]
     seconds: float
+    # Equal rows give equal figures, and arrays have no truth value.
+    rows: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+    engine: str = "native"
+    tried: tuple[Trial, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        return asdict(self)
+        rows = {name: np.asarray(values).tolist() for name, values in self.rows.items()}
+        return asdict(replace(self, rows={})) | {"rows": rows}
 
     @classmethod
     def read(cls, document: Mapping[str, Any], encoder: str) -> ProbeResult:
@@ -93,7 +136,9 @@ class ProbeResult:
             KeyError, TypeError: The document is something else.
         """
         settings = ProbeSettings(**document["settings"])
-        return replace(cls(**document), encoder=encoder, settings=settings)
+        rows = {name: np.asarray(values) for name, values in document.get("rows", {}).items()}
+        tried = tuple(Trial(**trial) for trial in document.get("tried", ()))
+        return replace(cls(**document), encoder=encoder, settings=settings, rows=rows, tried=tried)
 
 
 @dataclass(frozen=True)
@@ -108,6 +153,7 @@ class BenchReport:
         references: Name of the set of reference figures of the SUPERB score.
         data: The data folder.
         versions: Of Python and of the packages that figures depend on.
+        failures: What did not come to an end.
     """
 
     encoders: tuple[ProbedEncoder, ...]
@@ -117,6 +163,7 @@ class BenchReport:
     references: str
     data: Path
     versions: Mapping[str, str]
+    failures: tuple[Failure, ...] = ()
 
     def values(self, encoder: str, task: str, metric: str) -> list[float]:
         """A test metric of one encoder on one task, in the order of the seeds."""
