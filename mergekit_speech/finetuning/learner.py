@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ class TaskBatch:
 
     Attributes:
         audio: Padded waveforms.
-        targets: Label indices of each clip, int64, shape `(symbols,)`.
+        targets: See `Task.targets`.
     """
 
     audio: WaveBatch
@@ -73,7 +74,7 @@ class StableFineTuning(Learner):
         output, lengths = self.predict(batch.audio)
         return self._task.loss(output, lengths, batch.targets)
 
-    def predict(self, audio: WaveBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(self, audio: WaveBatch) -> tuple[Any, torch.Tensor]:
         """Runs encoder and head.
 
         Returns:
@@ -81,8 +82,7 @@ class StableFineTuning(Learner):
         """
         device = next(self.head.parameters()).device
         frames = self.encoder(audio.waveforms.to(device), audio.lengths.to(device))
-        output: torch.Tensor = self.head(frames.last, frames.lengths)
-        return output, frames.lengths
+        return self.head(frames.last, frames.lengths), frames.lengths
 
 
 class TaskBatches:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mergekit_speech.superb.settings import ProbeSettings
+from mergekit_speech.tasks.parts.rows import Rows
 from mergekit_speech.tasks.parts.task import Metric
+
+NATIVE = "native"
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ProbedTask:
     name: str
     title: str
     metrics: tuple[Metric, ...]
-    settings: ProbeSettings
+    settings: ProbeSettings | None
     clips: Mapping[str, int]
     manifest: str
 
@@ -96,12 +98,12 @@ class ProbeResult:
         encoder: Label of the encoder.
         task: Name of the task.
         seed: Decided head and order of clips.
-        settings: How it was trained.
-        best_step: Step of the tested checkpoint: the best on the validation split.
-        valid: Its metrics on the validation split, fractions.
-        test: Its metrics on the test split, fractions.
+        settings: How it was trained; None where the task trains no head.
+        best_steps: Step of the tested checkpoint of each fold, the best on its validation split; none without a head.
+        valid: Metrics on the validation split, fractions; those of all folds where there are several.
+        test: Metrics on the test split, likewise.
         n: Test clips.
-        layer_weights: Share of each hidden state in the weighted sum.
+        layer_weights: Share of each hidden state in the weighted sum, the mean over folds.
         seconds: Wall time of training and test.
         rows: Its test rows, from which `Task.figures` makes `test`: arrays whose first axis is the test items.
         engine: What trained it.
@@ -111,16 +113,16 @@ class ProbeResult:
     encoder: str
     task: str
     seed: int
-    settings: ProbeSettings
-    best_step: int
+    settings: ProbeSettings | None
+    best_steps: Sequence[int]
     valid: Mapping[str, float]
     test: Mapping[str, float]
     n: int
     layer_weights: Sequence[float]
     seconds: float
     # Equal rows give equal figures, and arrays have no truth value.
-    rows: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
-    engine: str = "native"
+    rows: Rows = field(default_factory=dict, compare=False, repr=False)
+    engine: str = NATIVE
     tried: tuple[Trial, ...] = ()
 
     def document(self) -> dict[str, Any]:
@@ -135,7 +137,7 @@ class ProbeResult:
         Raises:
             KeyError, TypeError: The document is something else.
         """
-        settings = ProbeSettings(**document["settings"])
+        settings = document["settings"] and ProbeSettings(**document["settings"])
         rows = {name: np.asarray(values) for name, values in document.get("rows", {}).items()}
         tried = tuple(Trial(**trial) for trial in document.get("tried", ()))
         return replace(cls(**document), encoder=encoder, settings=settings, rows=rows, tried=tried)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from statistics import fmean
 
 import torch
 
 from mergekit_speech.errors import Interrupted, MsmError
 from mergekit_speech.speech.batches import BatchLimits, ClipStream
-from mergekit_speech.superb.assignment import Assignment
-from mergekit_speech.superb.probe import Probe, ProbeBatch, States, evaluate
+from mergekit_speech.superb.assignment import Assignment, Fold
+from mergekit_speech.superb.layers import Tested, pick_layer
+from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer
 from mergekit_speech.superb.results import ProbedEncoder, ProbeResult
+from mergekit_speech.superb.settings import ProbeSettings
+from mergekit_speech.tasks.parts.examination import Examination
+from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.rows import join_folds
+from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import MemoryCheckpoints
 from mergekit_speech.training.events import Observer
 from mergekit_speech.training.feed import Feed
@@ -21,7 +28,9 @@ from mergekit_speech.training.loop import Loop
 def train_probe(
     assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
 ) -> ProbeResult:
-    """Trains a head from scratch on the training split, and tests its best checkpoint on the validation split.
+    """Trains a head from scratch for each fold, and tests its best checkpoint on the validation split.
+
+    A task that trains no head is tested on the hidden state that does best on the validation split.
 
     Args:
         assignment: What to learn, on what, how.
@@ -50,39 +59,62 @@ def _train(
     observers: Sequence[Observer],
     started: float,
 ) -> ProbeResult:
-    task, labels, splits, settings = assignment.task, assignment.labels, assignment.splits, assignment.settings
-    probe = fresh_probe(assignment, encoder, states, seed)
+    task = assignment.task
+    if assignment.settings is None:
+        done = [pick_layer(task, fold.splits, states, encoder.depth) for fold in assignment.folds]
+    else:
+        done = [
+            _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers)
+            for fold in assignment.folds
+        ]
+    valid = join_folds([(fold.splits.fold, part.valid) for fold, part in zip(assignment.folds, done, strict=True)])
+    test = join_folds([(fold.splits.fold, part.test) for fold, part in zip(assignment.folds, done, strict=True)])
+    return ProbeResult(
+        encoder=encoder.label,
+        task=task.name,
+        seed=seed,
+        settings=assignment.settings,
+        best_steps=[part.best_step for part in done if part.best_step is not None],
+        valid=dict(task.figures(valid)),
+        test=dict(task.figures(test)),
+        n=assignment.tested,
+        layer_weights=[fmean(shares) for shares in zip(*(part.layer_weights for part in done), strict=True)],
+        seconds=time.perf_counter() - started,
+        rows=test,
+    )
 
+
+def _train_fold(
+    assignment: Assignment,
+    fold: Fold,
+    settings: ProbeSettings,
+    encoder: ProbedEncoder,
+    states: States,
+    seed: int,
+    observers: Sequence[Observer],
+) -> Tested:
+    task, labels = assignment.task, fold.labels
+    probe = fresh_probe(task, labels, encoder, states, seed)
+    examination = Examination(task, fold.splits, lambda clips: answer(probe, task, labels, clips))
     loop = Loop(
         probe,
         Feed(
-            ClipStream(splits.train, BatchLimits(clips=settings.clips), seed),
+            ClipStream(fold.splits.train, BatchLimits(clips=settings.clips), seed),
             lambda clips, _: ProbeBatch(clips, task.targets(clips, labels)),
         ),
         settings.loop(seed),
-        lambda: evaluate(probe, task, labels, splits.valid),
+        examination.validate,
         assignment.goal,
         MemoryCheckpoints(),
         observers,
     )
     outcome = loop.run()
-    test = evaluate(probe, task, labels, splits.test)
-    return ProbeResult(
-        encoder=encoder.label,
-        task=task.name,
-        seed=seed,
-        settings=settings,
-        best_step=outcome.best_step,
-        valid=dict(outcome.best),
-        test=dict(test),
-        n=len(splits.test),
-        layer_weights=probe.layer_weights(),
-        seconds=time.perf_counter() - started,
-    )
+    valid, test = examination.conclude()
+    return Tested(valid, test, probe.layer_weights(), outcome.best_step)
 
 
-def fresh_probe(assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int) -> Probe:
+def fresh_probe(task: Task, labels: Labels, encoder: ProbedEncoder, states: States, seed: int) -> Probe:
     """Builds a probe whose weights depend on the seed alone: encoders of one shape start from the same head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Probe(assignment.task, assignment.labels, states, depth=encoder.depth, dim=encoder.dim)
+        return Probe(task, labels, states, depth=encoder.depth, dim=encoder.dim)
