@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mergekit_speech.tasks.parts.detection import detection_errors
+from mergekit_speech.tasks.parts.detection import detection_errors, drawn_detection_errors
 
 
 def test_perfect_scores() -> None:
@@ -44,6 +44,7 @@ def test_one_kind_of_trial_has_no_error_rate(targets: list[int]) -> None:
     assert math.isnan(cost)
 
 
+@settings(deadline=None)
 @given(arrays(np.float64, 12, elements=st.floats(-1, 1, width=16)), st.permutations([0] * 7 + [1] * 5))
 def test_rates_are_fractions_and_know_ranks_alone(scores: np.ndarray, targets: list[int]) -> None:
     truth = np.array(targets)
@@ -54,3 +55,17 @@ def test_rates_are_fractions_and_know_ranks_alone(scores: np.ndarray, targets: l
     assert detection_errors(ranks.astype(np.float64), truth) == (equal, cost)
     order = np.random.default_rng(0).permutation(12)
     assert detection_errors(scores[order], truth[order]) == (equal, cost)
+
+
+@settings(deadline=None)
+@given(
+    arrays(np.float64, 9, elements=st.floats(-1, 1, width=16)),
+    st.permutations([0] * 5 + [1] * 4),
+    arrays(np.int64, (5, 9), elements=st.integers(0, 3)),
+)
+def test_draws_repeat_trials(scores: np.ndarray, targets: list[int], counts: np.ndarray) -> None:
+    truth = np.array(targets)
+    counts[:, 0] += 1
+    expected = [detection_errors(scores.repeat(count), truth.repeat(count)) for count in counts]
+    drawn = drawn_detection_errors(scores, truth, counts)
+    assert np.array(drawn).T == pytest.approx(np.array(expected), nan_ok=True)
