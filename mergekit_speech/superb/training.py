@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 import torch
@@ -13,7 +13,7 @@ from mergekit_speech.speech.batches import BatchLimits, ClipStream
 from mergekit_speech.superb.assignment import Assignment, Fold
 from mergekit_speech.superb.layers import Tested, pick_layer
 from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer
-from mergekit_speech.superb.results import ProbedEncoder, ProbeResult
+from mergekit_speech.superb.results import NATIVE, ProbedEncoder, ProbeResult
 from mergekit_speech.superb.settings import ProbeSettings
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
@@ -42,45 +42,52 @@ def train_probe(
     Raises:
         MsmError: Whatever goes wrong; the message names task, encoder and seed.
     """
-    started = time.perf_counter()
+
+    def train(fold: Fold) -> Tested:
+        if assignment.settings is None:
+            return pick_layer(assignment.task, fold.splits, states, encoder.depth)
+        return _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers)
+
+    return train_folds(assignment, encoder, seed, NATIVE, train)
+
+
+def train_folds(
+    assignment: Assignment, encoder: ProbedEncoder, seed: int, engine: str, train: Callable[[Fold], Tested]
+) -> ProbeResult:
+    """Makes one result of all folds of a task.
+
+    Args:
+        assignment: What to learn, on what, how.
+        encoder: Whose hidden states.
+        seed: Decides head and order of clips.
+        engine: Name of what trains.
+        train: Trains and tests the head of a fold.
+
+    Raises:
+        MsmError: Whatever goes wrong; the message names task, encoder and seed.
+    """
+    started, task = time.perf_counter(), assignment.task
     try:
-        return _train(assignment, encoder, states, seed, observers, started)
+        done = [(fold.splits.fold, train(fold)) for fold in assignment.folds]
     except Interrupted:
         raise
     except MsmError as fault:
-        raise type(fault)(f"task {assignment.task.name!r}, encoder {encoder.label!r}, seed {seed}: {fault}") from fault
-
-
-def _train(
-    assignment: Assignment,
-    encoder: ProbedEncoder,
-    states: States,
-    seed: int,
-    observers: Sequence[Observer],
-    started: float,
-) -> ProbeResult:
-    task = assignment.task
-    if assignment.settings is None:
-        done = [pick_layer(task, fold.splits, states, encoder.depth) for fold in assignment.folds]
-    else:
-        done = [
-            _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers)
-            for fold in assignment.folds
-        ]
-    valid = join_folds([(fold.splits.fold, part.valid) for fold, part in zip(assignment.folds, done, strict=True)])
-    test = join_folds([(fold.splits.fold, part.test) for fold, part in zip(assignment.folds, done, strict=True)])
+        raise type(fault)(f"task {task.name!r}, encoder {encoder.label!r}, seed {seed}: {fault}") from fault
+    valid = join_folds([(fold, part.valid) for fold, part in done])
+    test = join_folds([(fold, part.test) for fold, part in done])
     return ProbeResult(
         encoder=encoder.label,
         task=task.name,
         seed=seed,
         settings=assignment.settings,
-        best_steps=[part.best_step for part in done if part.best_step is not None],
+        best_steps=[part.best_step for _, part in done if part.best_step is not None],
         valid=dict(task.figures(valid)),
         test=dict(task.figures(test)),
         n=assignment.tested,
-        layer_weights=[fmean(shares) for shares in zip(*(part.layer_weights for part in done), strict=True)],
+        layer_weights=[fmean(shares) for shares in zip(*(part.layer_weights for _, part in done), strict=True)],
         seconds=time.perf_counter() - started,
         rows=test,
+        engine=engine,
     )
 
 
