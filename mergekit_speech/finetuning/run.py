@@ -12,6 +12,7 @@ import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
+from mergekit_speech.errors import SettingsError
 from mergekit_speech.finetuning.evaluation import answer
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.schedule import thaw_step
@@ -21,7 +22,8 @@ from mergekit_speech.hub.names import lasting_name
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits, ClipStream
+from mergekit_speech.speech.batches import BatchLimits
+from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.task import Task
@@ -85,13 +87,18 @@ def finetune(
         changes: Arguments of `FinetuneSettings.of`, such as `steps=2000`.
 
     Raises:
-        SettingsError: A setting is out of range, or the run to resume was started differently.
+        SettingsError: A setting is out of range, the task trains no head, or the run to resume was started differently.
         CheckpointError: `base` is not an encoder.
         DataError: The data cannot be used.
         OutputError: `output` is taken, or the disk is full.
         Interrupted: Ctrl-C; `resume` continues.
     """
     definition = TASKS.load(task)
+    if not definition.trains:
+        raise SettingsError(
+            f"task {task!r} trains no head, so no encoder can be fine-tuned on it: choose another (`msm tasks`), and"
+            f" measure with `msm bench --tasks {task}`"
+        )
     chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
     chosen.loop()
     base, data, folder = resolve(base), Path(data), RunFolder(Path(output))
@@ -101,9 +108,8 @@ def finetune(
     torch.manual_seed(chosen.seed)
     learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
     examination = Examination(definition, splits, lambda clips: answer(learner, definition, labels, clips, audio))
-    feed = Feed(
-        ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed), TaskBatches(definition, labels, audio)
-    )
+    stream = draw(definition, splits.train, labels, BatchLimits(clips=chosen.clips), chosen.seed)
+    feed = Feed(stream, TaskBatches(definition, labels, audio, chosen.seed))
     loop = _loop(learner, feed, chosen, examination.validate, goal_of(definition), folder, observers)
     outcome = loop.run(resume=resume)
     test = definition.figures(examination.conclude()[1])

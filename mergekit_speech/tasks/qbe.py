@@ -39,10 +39,7 @@ MAP = Metric("map", "MAP", lower_is_better=False)
 
 
 def _no_head(_dim: int, _outputs: int) -> nn.Module:
-    raise SettingsError(
-        "task 'qbe' trains no head, so an encoder cannot be fine-tuned on it: choose another task (`msm tasks`), and"
-        " measure by `msm bench --tasks qbe`"
-    )
+    raise SettingsError("task 'qbe' compares hidden states as they are: it trains no head")
 
 
 @dataclass(frozen=True, kw_only=True)

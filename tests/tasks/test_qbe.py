@@ -136,12 +136,10 @@ def test_figures_by_hand() -> None:
 def test_there_is_nothing_to_train() -> None:
     assert not TASK.trains
     assert len(TASK.labels([])) == 0
-    with pytest.raises(SettingsError) as caught:
-        TASK.tuning_head(8, 2)
-    assert str(caught.value) == (
-        "task 'qbe' trains no head, so an encoder cannot be fine-tuned on it: choose another task (`msm tasks`), and"
-        " measure by `msm bench --tasks qbe`"
-    )
+    for builder in (TASK.tuning_head, TASK.probe_head):
+        with pytest.raises(SettingsError) as caught:
+            builder(8, 2)
+        assert str(caught.value) == "task 'qbe' compares hidden states as they are: it trains no head"
 
 
 def test_answer_is_the_hidden_state_where_there_is_audio() -> None:
