@@ -14,6 +14,8 @@ COMMANDS = {
     "merge": "Merge tuned encoders into their base.",
     "statistics": "Gather statistics of an encoder, for merging by data.",
     "bench": "Probe frozen encoders on SUPERB tasks and compare them.",
+    "compare": "Put the encoders of several benches side by side.",
+    "report": "Make the table, plots and page of a report again.",
     "pretrain": "Pre-train a small encoder on unlabelled audio.",
     "extract-lora": "Write the LoRA adapter nearest to a tuned encoder.",
     "unmask": "Turn a merged encoder with masks back into one of the tuned.",

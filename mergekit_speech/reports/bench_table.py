@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from mergekit_speech.superb.columns import Column, Comparison, Spread, read_columns
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import ConsoleRenderable, Group
     from rich.table import Table
 
 MINUS = "−"
-FAILED = "failed"
+NONE = "–"
 
 
 def bench_table(document: Mapping[str, Any]) -> Group:
@@ -24,8 +24,13 @@ def bench_table(document: Mapping[str, Any]) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    tables = [_figures(read_columns(document)), *_points(document)]
-    return Group(*tables, Text(caption(document), style="italic"), *map(Text, failures(document)))
+    blocks: list[ConsoleRenderable] = [
+        _figures(read_columns(document)),
+        *_points(document),
+        Text(caption(document), style="italic"),
+        *map(Text, failures(document)),
+    ]
+    return Group(*(part for block in blocks for part in (block, Text())))
 
 
 def bench_markdown(document: Mapping[str, Any]) -> str:
@@ -70,7 +75,7 @@ def show(value: float, column: Column, *, signed: bool = False) -> str:
 def show_figure(column: Column, figure: Spread | None) -> str:
     """A mean with its standard deviation, as `12.34 ± 0.56`."""
     if figure is None:
-        return FAILED
+        return NONE
     mean = show(figure.mean, column)
     return mean if figure.deviation is None else f"{mean} ± {show(figure.deviation, column)}"
 
@@ -90,7 +95,8 @@ def _say_statistics(document: Mapping[str, Any]) -> str:
     seeds = "" if len(document["seeds"]) > 1 else " One seed: they say nothing of training again."
     return (
         f"95 % intervals by {statistics['draws']} resamples of test items and seeds;"
-        f" verdicts at {100 * statistics['level']:g} % after Holm's correction over all {statistics['tested']} deltas.{seeds}"
+        f" verdicts at {100 * statistics['level']:g} % after Holm's correction over all {statistics['tested']} deltas."
+        f"{seeds}"
     )
 
 
@@ -99,7 +105,7 @@ def _figures(columns: Sequence[Column]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading, right in (("metric", False), ("encoder", False), ("figure", True), ("delta", True)):
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     table.add_column("95 % interval", no_wrap=True)
@@ -108,7 +114,7 @@ def _figures(columns: Sequence[Column]) -> Table:
         for place, row in enumerate(column.rows):
             # Text, since a label may hold what rich takes for markup.
             cells = [column.heading if place == 0 else "", row.encoder, *_cells(column, row)]
-            table.add_row(*map(Text, cells), end_section=place == len(column.rows) - 1)
+            table.add_row(*map(Text, cells))
     return table
 
 
@@ -130,7 +136,7 @@ def _points(document: Mapping[str, Any]) -> list[Table]:
     score = document["score"]
     if score is None:
         return []
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("SUPERB score", overflow="fold")
     for task in score["tasks"]:
         table.add_column(Text(task), justify="right")

@@ -8,8 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mergekit_speech.errors import DataError
+from mergekit_speech.reports.analysis_sections import (
+    analysis_markdown,
+    analysis_sections,
+    analysis_table,
+    plot_nothing,
+)
 from mergekit_speech.reports.bench_plot import plot_deltas
+from mergekit_speech.reports.bench_sections import bench_sections
 from mergekit_speech.reports.bench_table import bench_markdown, bench_table
+from mergekit_speech.reports.page import html_page, names
+from mergekit_speech.reports.provenance import provenance
+from mergekit_speech.reports.sections import Section
+from mergekit_speech.reports.sweep_sections import plot_curves, sweep_markdown, sweep_sections, sweep_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,17 +33,27 @@ class Kind:
     """How documents of one kind are shown.
 
     Attributes:
+        title: Of the page.
         table: For the terminal.
         markdown: For `table.md`.
+        sections: Of the page.
         plot: Writes plots into a folder.
     """
 
+    title: str
     table: Callable[[Document], RenderableType]
     markdown: Callable[[Document], str]
+    sections: Callable[[Document], list[Section]]
     plot: Callable[[Document, Path], object]
 
 
-KINDS: Final[Mapping[str, Kind]] = {"bench": Kind(bench_table, bench_markdown, plot_deltas)}
+KINDS: Final[Mapping[str, Kind]] = {
+    "bench": Kind("Frozen encoders on SUPERB", bench_table, bench_markdown, bench_sections, plot_deltas),
+    "sweep": Kind("Merges along α", sweep_table, sweep_markdown, sweep_sections, plot_curves),
+    "analysis": Kind(
+        "What tuning and merging changed", analysis_table, analysis_markdown, analysis_sections, plot_nothing
+    ),
+}
 
 
 def kind_of(document: Document) -> Kind:
@@ -42,9 +63,19 @@ def kind_of(document: Document) -> Kind:
         DataError: It is of no known kind.
     """
     name = document.get("kind")
-    if name not in KINDS:
+    if not isinstance(name, str) or name not in KINDS:
         raise DataError(
-            f"expected results of a kind among {', '.join(KINDS)}, came {name!r}: name a folder that msm bench, sweep or"
-            " analyze wrote"
+            f"expected results of a kind among {', '.join(KINDS)}, came {name!r}: name a folder that msm bench, sweep"
+            " or analyze wrote"
         )
     return KINDS[name]
+
+
+def page(document: Document) -> str:
+    """The whole page of a report: its own sections, those of what is attached to it, and where all comes from."""
+    attached = document.get("attached", ())
+    sections = [*kind_of(document).sections(document)]
+    for other in attached:
+        sections += kind_of(other).sections(other)
+    sections += [provenance(each) for each in (document, *attached)]
+    return html_page(kind_of(document).title, names(document), sections)

@@ -16,6 +16,7 @@ from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.assignment import Assignment, read_assignments
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.named_encoder import NamedEncoder, read_encoders
+from mergekit_speech.superb.origin import origin_of
 from mergekit_speech.superb.probe import mean_suffices
 from mergekit_speech.superb.results import BenchReport, ProbedEncoder, ProbedTask, ProbeResult
 from mergekit_speech.superb.score import REFERENCES
@@ -111,7 +112,7 @@ def _describe(named: NamedEncoder) -> ProbedEncoder:
     # Built only to be looked at: what cannot be built must be known before hours of training.
     encoder = named.load()
     weights = sum(parameter.numel() for parameter in encoder.parameters())
-    return ProbedEncoder(named.label, named.source, named.digest(encoder), encoder.depth, encoder.dim, weights)
+    return ProbedEncoder(named.label, named.source, named.digest(encoder), encoder.depth, encoder.dim, weights, origin_of(named.folder))
 
 
 def _describe_task(assignment: Assignment) -> ProbedTask:

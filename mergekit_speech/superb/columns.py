@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mergekit_speech.superb.uncertainty import Verdict
 
+VERSION = 2
+"""Of the format of results; it changes when a program that reads them would have to."""
+
 Interval = tuple[float, float]
 
 

@@ -77,16 +77,17 @@ def compare(report: BenchReport, *, draws: int = DRAWS, seed: int = SEED) -> Com
 
 
 def _columns(measured: MeasuredTask, labels: Sequence[str]) -> list[Column]:
-    task = measured.task
+    task, cells = measured.task, measured.cells
     return [
         Column(
             task.name,
             metric.name,
             metric.title,
             metric.lower_is_better,
-            _compare({label: own[metric.name] for label, own in measured.cells.items()}, labels, measured),
+            _compare({label: own[metric.name] for label, own in cells.items() if metric.name in own}, labels, measured),
         )
         for metric in task.metrics
+        if not cells or any(metric.name in own for own in cells.values())
     ]
 
 
@@ -107,9 +108,9 @@ def _compare(cells: Mapping[str, Cell], labels: Sequence[str], measured: Measure
 
 
 def _counts(measured: MeasuredTask, labels: Sequence[str]) -> bool:
-    """Whether a task counts for the score: it is SUPERB's, has its metrics, and every encoder has a figure."""
-    metrics = {metric.name for metric in measured.task.metrics}
-    return set(SCORED.get(measured.task.name, ("",))) <= metrics and set(labels) == set(measured.cells)
+    """Whether a task counts for the score: it is SUPERB's, and every encoder has a figure of its metrics."""
+    metrics = set(SCORED.get(measured.task.name, ("",)))
+    return all(metrics <= set(measured.cells.get(label, ())) for label in labels)
 
 
 def _scored_means(measured: MeasuredTask, label: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mergekit_speech.superb.columns import VERSION
 from mergekit_speech.superb.deltas import DRAWS, SEED, Compared, compare
 from mergekit_speech.superb.rows_file import pack_rows
 from mergekit_speech.superb.uncertainty import LEVEL
@@ -12,9 +13,6 @@ from mergekit_speech.superb.uncertainty import LEVEL
 if TYPE_CHECKING:
     from mergekit_speech.superb.results import BenchReport
     from mergekit_speech.superb.rows_file import Columns
-
-VERSION = 2
-
 
 def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
     """Everything about a bench as plain data, figures as fractions; and the test rows, which it names.
@@ -32,11 +30,10 @@ def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
         "versions": dict(report.versions),
         "seeds": list(report.seeds),
         "encoders": [asdict(encoder) for encoder in report.encoders],
+        "references": report.references,
         "deltas_refer_to": report.encoders[0].label,
         "tasks": [asdict(task) for task in report.tasks],
-        "probes": [
-            {**probe.document(), "rows": own or None} for probe, own in zip(report.probes, names, strict=True)
-        ],
+        "probes": [{**probe.document(), "rows": own or None} for probe, own in zip(report.probes, names, strict=True)],
         "failures": [asdict(failure) for failure in report.failures],
         "figures": [
             {"task": column.task, "metric": column.metric, **asdict(row)}
@@ -51,6 +48,7 @@ def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
             "correction": "holm",
             "tested": compared.tested,
         },
+        "attached": [],
     }
     return content, columns
 

@@ -52,7 +52,8 @@ class MeasuredTask:
     Attributes:
         task: The task.
         seeds: Those at which every encoder that has a figure has one.
-        cells: By encoder, then by metric; encoders of which no probe came to an end are left out.
+        cells: By encoder, then by metric; encoders of which no probe came to an end are left out, and metrics that the
+            test split says nothing about.
         resampled: What resampling gave; None where no test items were kept or their task is gone.
     """
 
@@ -90,11 +91,9 @@ def measure_task(report: BenchReport, task: ProbedTask, draws: int, seed: int) -
     resampled = _resample(task.name, probes, seeds, draws, seed)
     cells = {
         label: {
-            metric.name: Cell(
-                np.array([own[seed].test[metric.name] for seed in seeds]),
-                None if resampled is None else resampled.figures[label][metric.name],
-            )
+            metric.name: Cell(values, None if resampled is None else resampled.figures[label].get(metric.name))
             for metric in task.metrics
+            if np.isfinite(values := np.array([own[seed].test.get(metric.name, np.nan) for seed in seeds])).all()
         }
         for label, own in probes.items()
     }

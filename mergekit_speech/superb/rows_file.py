@@ -29,7 +29,7 @@ def pack_rows(probes: Iterable[Rows]) -> tuple[list[Names], Columns]:
     """
     columns: Columns = {}
     known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-    names = []
+    names: list[Names] = []
     for rows in probes:
         own = {}
         for row, values in rows.items():

@@ -50,7 +50,7 @@ class Uncertainty:
     def interval(self, mean: float) -> tuple[float, float]:
         """The 95 % interval around a figure: as wide as Student's t asks with so few seeds and items.
 
-        Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, section 12.4, with the bootstrap's error.
+        Source: Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 12.
         """
         from scipy.stats import t
 
@@ -76,7 +76,7 @@ def measure(values: Array, draws: Array, seed_weights: Array, units: int) -> Unc
     Returns:
         None where resampling cannot tell: every draw gives the same, or most give no number.
     """
-    kept: npt.NDArray[np.bool_] = np.isfinite(draws).all(axis=1)
+    kept = np.asarray(np.isfinite(draws).all(axis=1))
     if 2 * int(kept.sum()) < kept.size:
         return None
     variance = float(np.var((draws * seed_weights).sum(axis=1)[kept], ddof=1))
