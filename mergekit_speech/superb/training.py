@@ -9,12 +9,13 @@ from statistics import fmean
 import torch
 
 from mergekit_speech.errors import Interrupted, MsmError
-from mergekit_speech.speech.batches import BatchLimits, ClipStream
+from mergekit_speech.speech.batches import BatchLimits
 from mergekit_speech.superb.assignment import Assignment, Fold
 from mergekit_speech.superb.layers import Tested, pick_layer
 from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer
 from mergekit_speech.superb.results import NATIVE, ProbedEncoder, ProbeResult
 from mergekit_speech.superb.settings import ProbeSettings
+from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.rows import join_folds
@@ -106,7 +107,7 @@ def _train_fold(
     loop = Loop(
         probe,
         Feed(
-            ClipStream(fold.splits.train, BatchLimits(clips=settings.clips), seed),
+            draw(task, fold.splits.train, labels, BatchLimits(clips=settings.clips), seed),
             lambda clips, _: ProbeBatch(clips, task.targets(clips, labels)),
         ),
         settings.loop(seed),

@@ -17,4 +17,5 @@ TASK = CtcTask(
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=16, accumulate=1, evaluate_every=2000),
     count=text_errors,
     rates={"wer": ("word_errors", "words"), "cer": ("character_errors", "characters")},
+    masked=True,
 )

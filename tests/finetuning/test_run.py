@@ -256,8 +256,8 @@ def test_a_folder_without_a_config_is_no_encoder(toy: Path, tmp_path: Path) -> N
 
 
 def test_an_unknown_task_is_named_with_the_nearest(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
-    with pytest.raises(StrategyError, match=r"'sdi'.*did you mean 'sid'"):
-        finetune(tiny_hubert, task="sdi", data=toy, output=tmp_path / "run")
+    with pytest.raises(StrategyError, match=r"'sidd'.*did you mean 'sid'"):
+        finetune(tiny_hubert, task="sidd", data=toy, output=tmp_path / "run")
 
 
 def test_a_finished_run_is_not_overwritten_unasked(run: Path, tiny_hubert: Path, toy: Path) -> None:

@@ -59,7 +59,7 @@ def _snapshots(base: Path, data: Path, task: str) -> list[State]:
     metric = goal_of(definition).metric
     Loop(
         learner,
-        Feed(ClipStream(clips, BatchLimits(clips=4), 0), TaskBatches(definition, labels, AudioStore())),
+        Feed(ClipStream(clips, BatchLimits(clips=4), 0), TaskBatches(definition, labels, AudioStore(), 0)),
         settings.loop(),
         lambda: {metric: 0.0},
         goal_of(definition),
@@ -102,7 +102,7 @@ def test_the_head_reads_the_last_hidden_state(tiny_hubert: Path, toy: Path) -> N
     clips = definition.splits(toy).train[:2]
     labels = definition.labels(definition.splits(toy).train)
     learner = StableFineTuning(load_encoder(tiny_hubert), definition, labels, 0).eval()
-    batch = TaskBatches(definition, labels, AudioStore())(clips, 0)
+    batch = TaskBatches(definition, labels, AudioStore(), 0)(clips, 0)
     frames = learner.encoder(batch.audio.waveforms, batch.audio.lengths)
     output, lengths = learner.predict(batch.audio)
     assert torch.equal(output, learner.head(frames.states[-1], frames.lengths))

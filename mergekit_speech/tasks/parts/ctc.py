@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.rows import Counts, Drawn, Rows, counted_once, ratios
 from mergekit_speech.tasks.parts.task import Task
+
+if TYPE_CHECKING:
+    import jiwer
 
 Count = Callable[[Sequence[str], Sequence[str]], Mapping[str, float]]
 """Columns of one clip from its answer and its truth."""
@@ -103,22 +106,28 @@ def symbol_errors(answer: Sequence[str], truth: Sequence[str]) -> Mapping[str, f
 
 def text_errors(answer: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
     """Edits between the words and between the characters of texts given as characters, and the numbers of true ones."""
-    import jiwer
-
     said, text = "".join(answer), "".join(truth)
-    edits, words = _word_edits(said, text)
-    found = jiwer.process_characters(text, said)
-    characters = found.hits + found.substitutions + found.deletions
+    (word_errors, words), (character_errors, characters) = _word_edits(said, text), character_edits(said, text)
     return {
-        "word_errors": edits,
+        "word_errors": word_errors,
         "words": words,
-        "character_errors": found.substitutions + found.deletions + found.insertions,
+        "character_errors": character_errors,
         "characters": characters,
     }
+
+
+def character_edits(said: str, text: str) -> tuple[int, int]:
+    """Edits between two texts, and the number of characters of the second one, spaces counted."""
+    import jiwer
+
+    return _counts(jiwer.process_characters(text, said))
 
 
 def _word_edits(said: str, text: str) -> tuple[int, int]:
     import jiwer
 
-    found = jiwer.process_words(text, said)
+    return _counts(jiwer.process_words(text, said))
+
+
+def _counts(found: jiwer.WordOutput | jiwer.CharacterOutput) -> tuple[int, int]:
     return found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions

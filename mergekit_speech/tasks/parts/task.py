@@ -81,7 +81,8 @@ class Task(abc.ABC):
         gain: What recordings are amplified by, decibels.
         crop: Longest stretch of a clip in training, seconds; cut out at a random place. None takes whole clips.
         balanced: Whether training draws clips so that each answer is as frequent as any other.
-        masked: Whether probes train on warped and masked weighted sums (SpecAugment).
+        masked: Whether heads learn from warped and masked hidden states (SpecAugment).
+        notes: What users should know of it: what differs from SUPERB, and why.
     """
 
     trains: ClassVar[bool] = True
@@ -100,6 +101,7 @@ class Task(abc.ABC):
     crop: float | None = None
     balanced: bool = False
     masked: bool = False
+    notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def labels(self, train: Sequence[Clip]) -> Labels:
