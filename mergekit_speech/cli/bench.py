@@ -40,6 +40,13 @@ N = TypeVar("N", int, float)
 @click.option(
     "--cache", type=read_size, metavar="SIZE", default="4GB", show_default=True, help="Memory for hidden states."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "s3prl"]),
+    default="native",
+    show_default=True,
+    help="What trains probes: this toolkit, or s3prl by SUPERB's own protocol, many times slower.",
+)
 @click.option("--resume", is_flag=True, help="Take over the finished probes of an interrupted bench.")
 @click.option("--overwrite", is_flag=True, help="Replace the report in --output.")
 @common_options
@@ -57,6 +64,7 @@ def command(
     evaluate_every: str | None,
     references: str,
     cache: int,
+    engine: str,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -89,6 +97,7 @@ def command(
             references=references,
             cache=cache,
             watcher=BenchWatcher(out, progress),
+            engine=engine,
             resume=resume,
             overwrite=overwrite,
         )

@@ -11,7 +11,7 @@ from mergekit_speech.shards.folder import check_free
 from mergekit_speech.superb.bench import CACHE, SEEDS, SILENT, SPEECH_FT, run_bench
 from mergekit_speech.superb.document import document
 from mergekit_speech.superb.ledger import open_ledger
-from mergekit_speech.superb.results import BenchReport
+from mergekit_speech.superb.results import NATIVE, BenchReport
 from mergekit_speech.superb.settings import Overrides, PerTask
 from mergekit_speech.superb.watching import Watcher
 
@@ -31,6 +31,7 @@ def bench(
     references: str = SPEECH_FT,
     cache: int = CACHE,
     watcher: Watcher = SILENT,
+    engine: str = NATIVE,
     resume: bool = False,
     overwrite: bool = False,
 ) -> BenchReport:
@@ -58,11 +59,13 @@ def bench(
         references: Set of reference figures for the SUPERB score: `speech-ft` or `superb-site`.
         cache: Bytes of hidden states to keep in memory; what does not fit is computed again each time.
         watcher: Told how it goes.
+        engine: What trains probes: `native`, or `s3prl` for SUPERB's own protocol, which needs s3prl.
         resume: Take over the finished probes of an interrupted bench with the same encoders, data and settings.
         overwrite: Replace the report in `output`.
 
     Raises:
-        SettingsError: A setting is out of range or unknown.
+        SettingsError: A setting is out of range or unknown, or the engine is not installed.
+        EngineError: The engine fails.
         StrategyError: A task is unknown or cannot be loaded.
         DataError: A task's data cannot be used.
         CheckpointError: An encoder cannot be built.
@@ -83,6 +86,7 @@ def bench(
         cache=cache,
         ledger=ledger,
         watcher=watcher,
+        engine=engine,
     )
     write_report(report, folder, overwrite=overwrite)
     ledger.remove()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from mergekit_speech.errors import Interrupted, SettingsError
 from mergekit_speech.registry import suggestion
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.assignment import Assignment, read_assignments
+from mergekit_speech.superb.engines import open_engine
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.named_encoder import NamedEncoder, read_encoders
 from mergekit_speech.superb.origin import origin_of
 from mergekit_speech.superb.probe import mean_suffices
-from mergekit_speech.superb.results import BenchReport, ProbedEncoder, ProbedTask, ProbeResult
+from mergekit_speech.superb.results import NATIVE, BenchReport, ProbedEncoder, ProbedTask, ProbeResult
+from mergekit_speech.superb.s3prl_engine.engine import S3prlEngine
 from mergekit_speech.superb.score import REFERENCES
 from mergekit_speech.superb.settings import Overrides
 from mergekit_speech.superb.states import StateStore
@@ -42,6 +44,12 @@ class _Session:
     watcher: Watcher
     total: int
     done: list[ProbeResult]
+    engine: str = NATIVE
+    elsewhere: S3prlEngine | None = None
+
+    def here(self, assignment: Assignment) -> bool:
+        """Whether this process does it, and needs its hidden states."""
+        return self.elsewhere is None or not assignment.task.trains
 
 
 def run_bench(
@@ -55,6 +63,7 @@ def run_bench(
     cache: int = CACHE,
     ledger: Ledger | None = None,
     watcher: Watcher = SILENT,
+    engine: str = NATIVE,
 ) -> BenchReport:
     """Trains and tests a head for every encoder, task and seed; the encoders stay as they are.
 
@@ -70,9 +79,11 @@ def run_bench(
         cache: Bytes of hidden states to keep in memory.
         ledger: Where finished probes are kept, and found again.
         watcher: Told how it goes.
+        engine: What trains probes, one of `engines.ENGINES`.
 
     Raises:
-        SettingsError: A setting is out of range or unknown.
+        SettingsError: A setting is out of range or unknown, or the engine is not installed.
+        EngineError: The engine fails.
         StrategyError: A task is unknown or cannot be loaded.
         DataError: A task's data cannot be used; the message names the task.
         CheckpointError: An encoder cannot be built, or gives values that are not finite.
@@ -90,12 +101,13 @@ def run_bench(
     named = read_encoders(encoders)
     probed = [_describe(encoder) for encoder in named]
     total = len(named) * len(assignments) * len(seeds)
-    session = _Session(assignments, seeds, cache, ledger or Ledger(), watcher, total, [])
-    try:
-        for encoder, known in zip(named, probed, strict=True):
-            _probe_encoder(session, encoder, known)
-    except (Interrupted, KeyboardInterrupt) as stop:
-        raise Interrupted(_say_stopped(session)) from stop
+    with open_engine(engine, [assignment.task for assignment in assignments]) as elsewhere:
+        session = _Session(assignments, seeds, cache, ledger or Ledger(), watcher, total, [], engine, elsewhere)
+        try:
+            for encoder, known in zip(named, probed, strict=True):
+                _probe_encoder(session, encoder, known)
+        except (Interrupted, KeyboardInterrupt) as stop:
+            raise Interrupted(_say_stopped(session)) from stop
     facts = tuple(_describe_task(assignment) for assignment in assignments)
     return BenchReport(tuple(probed), facts, tuple(seeds), tuple(session.done), references, data, versions())
 
@@ -124,19 +136,22 @@ def _describe_task(assignment: Assignment) -> ProbedTask:
 def _probe_encoder(session: _Session, named: NamedEncoder, encoder: ProbedEncoder) -> None:
     store: StateStore | None = None
     for number, assignment in enumerate(session.assignments):
-        keys = {seed: _key(assignment, encoder, seed) for seed in session.seeds}
+        keys = {seed: _key(session.engine, assignment, encoder, seed) for seed in session.seeds}
         known = {seed: session.ledger.find(key, encoder.label) for seed, key in keys.items()}
         for result in filter(None, known.values()):
             _note(session, result, resumed=True)
         pending = [seed for seed, result in known.items() if result is None]
-        if pending:
+        if pending and session.here(assignment):
             store = store or StateStore(named.load(), encoder.label, session.cache, PartialState().device)
             _hear(session, store, encoder, number)
-            for seed in pending:
-                observers = session.watcher.probing(encoder.label, assignment.task.name, seed, assignment.goal)
-                result = train_probe(assignment, encoder, store, seed, observers)
-                session.ledger.add(keys[seed], result)
-                _note(session, result, resumed=False)
+        for seed in pending:
+            observers = session.watcher.probing(encoder.label, assignment.task.name, seed, assignment.goal)
+            if session.elsewhere and not session.here(assignment):
+                result = session.elsewhere.probe(named, encoder, assignment, seed, observers)
+            elif store:
+                result = replace(train_probe(assignment, encoder, store, seed, observers), engine=session.engine)
+            session.ledger.add(keys[seed], result)
+            _note(session, result, resumed=False)
 
 
 def _note(session: _Session, result: ProbeResult, *, resumed: bool) -> None:
@@ -147,7 +162,7 @@ def _note(session: _Session, result: ProbeResult, *, resumed: bool) -> None:
 def _hear(session: _Session, store: StateStore, encoder: ProbedEncoder, number: int) -> None:
     """Computes hidden states for the task of that number, and for those after it as far as memory goes."""
     here, frames, means = session.assignments[number], list[Clip](), list[Clip]()
-    for assignment in session.assignments[number:]:
+    for assignment in filter(session.here, session.assignments[number:]):
         (means if mean_suffices(assignment.task) else frames).extend(assignment.clips)
     if missing := store.missing(frames, means):
         session.watcher.encoding(encoder.label, missing)
@@ -157,8 +172,9 @@ def _hear(session: _Session, store: StateStore, encoder: ProbedEncoder, number: 
         session.watcher.crowded(encoder.label, here.task.name, crowded)
 
 
-def _key(assignment: Assignment, encoder: ProbedEncoder, seed: int) -> Mapping[str, Any]:
+def _key(engine: str, assignment: Assignment, encoder: ProbedEncoder, seed: int) -> Mapping[str, Any]:
     return {
+        "engine": engine,
         "encoder": encoder.digest,
         "task": assignment.task.name,
         "manifest": assignment.manifest,

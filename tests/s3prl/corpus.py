@@ -27,12 +27,17 @@ def write_corpus(data: Path) -> Path:
     words = list(_words(data))
     for task in ("pr", "asr", "ks", "sid", "er", "ic"):
         write_manifest(data, task, words)
+    write_manifest(data, "sf", [{**word, "phrases": _phrases(word)} for word in words])
     write_manifest(data, "asv", list(_voices(data)))
     pairs = [("test-a-0", "test-a-1", 1), ("test-a-0", "test-b-0", 0), ("test-b-1", "test-a-1", 0)]
     lines = [json.dumps({"enroll": one, "test": other, "label": label}) for one, other, label in pairs]
     (data / "asv" / "trials.jsonl").write_text("\n".join(lines))
     write_manifest(data, "sd", list(_dialogues(data)))
     return data
+
+
+def _phrases(word: Row) -> list[tuple[str, str | None]]:
+    return [("say the", None), (f"{word['label']} word", "what"), ("now", "when")]
 
 
 def _words(data: Path) -> Iterator[Row]:

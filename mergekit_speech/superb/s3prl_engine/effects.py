@@ -79,7 +79,8 @@ def trim_silence(samples: Samples, rate: int) -> Samples:
 def _loudness(samples: Samples, window: int) -> npt.NDArray[np.float64]:
     """Root mean square of the window that ends at each sample; what lies before the first one is silence."""
     sums = np.concatenate([np.zeros(window), np.cumsum(np.square(samples, dtype=np.float64))])
-    return np.sqrt(np.maximum(sums[window:] - sums[:-window], 0) / window)
+    loudness: npt.NDArray[np.float64] = np.sqrt(np.maximum(sums[window:] - sums[:-window], 0) / window)
+    return loudness
 
 
 def _first_run(flags: npt.NDArray[np.bool_], least: int) -> int | None:

@@ -20,9 +20,11 @@ from mergekit_speech.superb.assignment import Assignment, Fold
 from mergekit_speech.superb.layers import Tested
 from mergekit_speech.superb.named_encoder import NamedEncoder
 from mergekit_speech.superb.results import ProbedEncoder, ProbeResult
+from mergekit_speech.superb.s3prl_engine.forms import form_of
 from mergekit_speech.superb.s3prl_engine.job import Fault, Job
 from mergekit_speech.superb.s3prl_engine.package import find_s3prl
 from mergekit_speech.superb.training import train_folds
+from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.events import EvaluationEvent, Observer, StepEvent
 
 S3PRL = "s3prl"
@@ -77,6 +79,14 @@ class S3prlEngine:
             assignment, encoder, seed, S3PRL, lambda fold: self._train(named, assignment, fold, seed, observers)
         )
 
+    def check(self, task: Task) -> None:
+        """Refuses what is no problem of s3prl.
+
+        Raises:
+            SettingsError: It is none.
+        """
+        form_of(task)
+
     def close(self) -> None:
         """Ends the process, whatever it does."""
         if self._process is not None:
@@ -90,7 +100,7 @@ class S3prlEngine:
         self, named: NamedEncoder, assignment: Assignment, fold: Fold, seed: int, observers: Sequence[Observer]
     ) -> Tested:
         if assignment.settings is None:
-            raise SettingsError("expected a task that trains a head for s3prl, came one that trains none")
+            raise SettingsError(f"expected a task that trains a head, came {assignment.task.name!r}: test it here")
         for observer in observers:
             observer.start(0, assignment.settings.steps)
         try:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.registry import suggestion
 from mergekit_speech.superb.s3prl_engine.form import Form
-from mergekit_speech.superb.s3prl_engine.transcripts import Characters, Symbols
+from mergekit_speech.superb.s3prl_engine.transcripts import Characters, MarkedCharacters, Symbols
 from mergekit_speech.superb.s3prl_engine.turns import Turns
 from mergekit_speech.superb.s3prl_engine.utterances import LabelPerSlot, OneLabel
-from mergekit_speech.superb.s3prl_engine.voices import Trials
+from mergekit_speech.superb.s3prl_engine.voices import MODULE, Trials
 from mergekit_speech.tasks.parts.task import Task
 
 FORMS: Mapping[str, Form] = {
@@ -19,8 +19,9 @@ FORMS: Mapping[str, Form] = {
     "ks": OneLabel("common.superb_ks", "SuperbKS", "accuracy"),
     "sid": OneLabel("common.superb_sid", "SuperbSID", "accuracy"),
     "ic": LabelPerSlot("common.superb_ic", "SuperbIC", "accuracy"),
+    "sf": MarkedCharacters("asr.superb_sf", "SuperbSF", "slot_type_f1"),
     "er": OneLabel("common.superb_er", "SuperbER", "accuracy"),
-    "asv": Trials("asv.superb_asv", "SuperbASV", None),
+    "asv": Trials(MODULE, "SuperbASV", None),
     "sd": Turns("diarization.superb_sd", "SuperbSD", "der"),
 }
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,8 @@ class Overrides:
 
     def build_upstream(self, build_upstream: Any) -> Any:
         """The toolkit's encoder in place of one that s3prl loads."""
-        from s3prl.nn import S3PRLUpstream
-
-        return S3PRLUpstream(NAME)
+        nn: Any = import_module("s3prl.nn")
+        return nn.S3PRLUpstream(NAME)
 
     def build_featurizer(self, build_featurizer: Any, upstream: Any) -> Any:
         """Sets the seed again, between the upstream and everything that is trained."""

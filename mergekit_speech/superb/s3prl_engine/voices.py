@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from mergekit_speech.superb.s3prl_engine.utterances import predictions
 from mergekit_speech.tasks.asv import TRIALS, VerificationTask
 from mergekit_speech.training.settings import Goal
 
+MODULE = "asv.superb_asv"
 TESTING = 3
 """s3prl's number of the stage that tests."""
 
@@ -51,10 +53,8 @@ class _Trimmed:
         return len(self._stock)
 
     def __getitem__(self, place: int) -> dict[str, Any]:
-        from s3prl.problem.asv.superb_asv import EFFECTS
-
-        item = dict(self._stock[place])
-        heard = apply_effects(item["x"][None], SAMPLE_RATE, EFFECTS)[0][0]
+        item, stock = dict(self._stock[place]), import_module(f"s3prl.problem.{MODULE}")
+        heard = apply_effects(item["x"][None], SAMPLE_RATE, stock.EFFECTS)[0][0]
         # A clip that is silence alone is heard as it is.
         item["x"] = heard if len(heard) else item["x"]
         return item | {"x_len": len(item["x"])}

@@ -27,7 +27,8 @@ class Watch:
         """
         self._send, self._rate, self._goal = send, rate, goal
         self._done, self._losses, self._samples = 0, list[float](), 0
-        self._since, self._best = time.perf_counter(), None
+        self._since = time.perf_counter()
+        self._best: float | None = None
 
     def heard(self, task: Any, words: tuple[Any, ...], batch: Mapping[str, Any], output: tuple[Any, Any]) -> None:
         """A task has computed a batch; a forward hook with keywords."""
