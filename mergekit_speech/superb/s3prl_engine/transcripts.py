@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 from mergekit_speech.errors import DataError
 from mergekit_speech.superb.s3prl_engine.form import Config, Form
@@ -19,7 +20,9 @@ from mergekit_speech.tasks.parts.slot_filling import SlotFillingTask
 
 OUTSIDE = "O"
 PARTING = (":", ";")
-MARKS = re.compile(r"B-\S+ | E-\S+|.", re.DOTALL)
+END = ">"
+"""Ends the name of a slot, which s3prl writes right before what comes next."""
+MARKS = re.compile(r"(B-[^\s>]+> | E-[^\s>]+>)|(.)", re.DOTALL)
 """A mark with the space that s3prl puts on its inner side, or a character."""
 
 
@@ -64,9 +67,13 @@ class MarkedCharacters(Form):
         Raises:
             DataError: A phrase holds what s3prl parts slots by.
         """
-        rows = []
+        rows = list[Row]()
         for name, clip in names.items():
-            words = [(word, slot or OUTSIDE) for phrase, slot in task.field_of(clip) for word in phrase.split()]
+            words = [
+                (word, f"{quote(slot)}{END}" if slot else OUTSIDE)
+                for phrase, slot in task.field_of(clip)
+                for word in phrase.split()
+            ]
             if any(sign in word for word, _ in words for sign in PARTING):
                 raise DataError(
                     f"{clip.source}: s3prl cannot score slots with {' or '.join(map(repr, PARTING))} in their words, as"
@@ -79,11 +86,15 @@ class MarkedCharacters(Form):
     def answers(self, task: SlotFillingTask, said: Said, names: Names) -> Mapping[str, Any]:
         """See `Form.answers`."""
         found = predictions(said, names)
-        return {name: [symbol.strip(" ") or " " for symbol in MARKS.findall(text)] for name, text in found.items()}
+        return {name: [_symbol(*parts) for parts in MARKS.findall(text)] for name, text in found.items()}
 
     def adapt(self, config: Config) -> Config:
         """See `Form.adapt`: some of s3prl's metrics fail on data without slots."""
         return config | {"build_task": {"log_metrics": [self.selection]}}
+
+
+def _symbol(mark: str, character: str) -> str:
+    return character or unquote(mark.strip().removesuffix(END))
 
 
 def _rows(task: CtcTask, names: Names, between: str) -> list[Row]:
