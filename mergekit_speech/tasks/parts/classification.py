@@ -75,7 +75,9 @@ class ClassificationTask(Task):
         total = counts @ member
         hits = counts @ (member * (rows["truth"] == rows["answer"])[:, None])
         recall = np.divide(hits, total, where=total > 0, out=np.zeros_like(hits)).sum(axis=1)
-        return self._reported({"acc": hits.sum(axis=1) / total.sum(axis=1), "uar": recall / (total > 0).sum(axis=1)})
+        with np.errstate(invalid="ignore"):
+            accuracy, uar = hits.sum(axis=1) / total.sum(axis=1), recall / (total > 0).sum(axis=1)
+        return self._reported({"acc": accuracy, "uar": uar})
 
     def _reported(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
         return {metric.name: figures[metric.name] for metric in self.metrics}
