@@ -4,8 +4,8 @@ A line of `trials.jsonl` is `{"enroll": id, "test": id, "label": 1 for one speak
 validation split and takes the best of its checkpoints on the test trials. Here checkpoints are chosen on all pairs of
 validation clips: of the split `valid`, or, where there is none, of every eighth training speaker, who is then not
 trained on; at most ten clips of each of forty speakers. Training clips of 2 s or less are left out, as in SUPERB.
-Recordings are heard as they are, since hidden states are shared with other tasks: SUPERB trims silences below 0.1 %
-of full scale from training clips.
+Recordings are heard as they are, since hidden states are shared with other tasks: SUPERB makes them 3 dB softer and
+cuts out silences below 0.1 % of full scale.
 """
 
 from __future__ import annotations

@@ -60,6 +60,7 @@ class SearchTask(Task):
     probing: Budget = NO_BUDGET
     tuning: Budget = NO_BUDGET
     apart: bool = False
+    gain: float = -3.0
 
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`: none, as there is no head."""
