@@ -46,6 +46,7 @@ class S3prlEngine:
         self._place = find_s3prl()
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._loaded: NamedEncoder | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -75,8 +76,9 @@ class S3prlEngine:
         Raises:
             MsmError: Whatever goes wrong; the message names task, encoder and seed.
         """
+        self._prepare(named)
         return train_folds(
-            assignment, encoder, seed, S3PRL, lambda fold: self._train(named, assignment, fold, seed, observers)
+            assignment, encoder, seed, S3PRL, lambda fold: self._train(assignment, fold, seed, observers)
         )
 
     def check(self, task: Task) -> None:
@@ -94,17 +96,21 @@ class S3prlEngine:
             self._process.communicate()
         if self._log is not None:
             self._log.close()
-        self._process = self._log = None
+        self._process = self._log = self._loaded = None
 
-    def _train(
-        self, named: NamedEncoder, assignment: Assignment, fold: Fold, seed: int, observers: Sequence[Observer]
-    ) -> Tested:
+    def _prepare(self, named: NamedEncoder) -> None:
+        if named != self._loaded:
+            self._write(named)
+            self._read()
+            self._loaded = named
+
+    def _train(self, assignment: Assignment, fold: Fold, seed: int, observers: Sequence[Observer]) -> Tested:
         if assignment.settings is None:
             raise SettingsError(f"expected a task that trains a head, came {assignment.task.name!r}: test it here")
         for observer in observers:
             observer.start(0, assignment.settings.steps)
         try:
-            self._write(Job(named, assignment.task, fold, assignment.settings, seed))
+            self._write(Job(assignment.task, fold, assignment.settings, seed))
             return self._listen(observers)
         finally:
             for observer in observers:
@@ -115,8 +121,6 @@ class S3prlEngine:
             match self._read():
                 case Tested() as tested:
                     return tested
-                case Fault(error, trace):
-                    raise error from RuntimeError(f"in s3prl's process:\n{trace}")
                 case StepEvent() as event:
                     for observer in observers:
                         observer.stepped(event)
@@ -124,7 +128,7 @@ class S3prlEngine:
                     for observer in observers:
                         observer.evaluated(event)
 
-    def _write(self, job: Job) -> None:
+    def _write(self, job: Job | NamedEncoder) -> None:
         if self._process is None:
             self._start()
         try:
@@ -135,9 +139,12 @@ class S3prlEngine:
 
     def _read(self) -> Any:
         try:
-            return pickle.load(self._pipe("stdout"))
+            answer = pickle.load(self._pipe("stdout"))
         except EOFError as fault:
             raise self._say_ended() from fault
+        if isinstance(answer, Fault):
+            raise answer.error from RuntimeError(f"in s3prl's process:\n{answer.trace}")
+        return answer
 
     def _start(self) -> None:
         path = [*sys.path, *([str(self._place)] if self._place else [])]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mergekit_speech.errors import MsmError
 from mergekit_speech.superb.assignment import Fold
-from mergekit_speech.superb.named_encoder import NamedEncoder
 from mergekit_speech.superb.settings import ProbeSettings
 from mergekit_speech.tasks.parts.task import Task
 
@@ -16,18 +15,21 @@ class Job:
     """One head to train and test.
 
     Attributes:
-        encoder: What hears the clips, to be loaded.
         task: What to learn.
         fold: On what.
         settings: How.
         seed: Decides head and order of clips.
     """
 
-    encoder: NamedEncoder
     task: Task
     fold: Fold
     settings: ProbeSettings
     seed: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An encoder is loaded, and everything imported that a job needs."""
 
 
 @dataclass(frozen=True)

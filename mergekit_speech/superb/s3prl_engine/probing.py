@@ -17,7 +17,6 @@ from mergekit_speech.superb.s3prl_engine.form import Config, Form
 from mergekit_speech.superb.s3prl_engine.forms import form_of
 from mergekit_speech.superb.s3prl_engine.job import Job
 from mergekit_speech.superb.s3prl_engine.overrides import Scene
-from mergekit_speech.superb.s3prl_engine.stage import load
 from mergekit_speech.superb.s3prl_engine.tables import Names, number, write_table
 from mergekit_speech.superb.s3prl_engine.watch import Event, Watch
 from mergekit_speech.tasks.parts.examination import Examination
@@ -32,13 +31,12 @@ APART = 1_000_003
 
 
 def probe(job: Job, send: Callable[[Event], None]) -> Tested:
-    """Trains a head from scratch, and tests the checkpoint that is best on the validation split.
+    """Trains a head from scratch on the encoder that `stage.prepare` loaded, and tests the best checkpoint.
 
     Raises:
         SettingsError: s3prl has no such problem.
     """
     form = form_of(job.task)
-    load(job.encoder)
     with tempfile.TemporaryDirectory(prefix="msm-s3prl-") as folder:
         return _Sitting(job, form, Path(folder), send).hold()
 

@@ -19,7 +19,8 @@ from functools import partial
 from typing import IO, Any
 
 from mergekit_speech.errors import EngineError, MsmError
-from mergekit_speech.superb.s3prl_engine.job import Fault, Job
+from mergekit_speech.superb.named_encoder import NamedEncoder
+from mergekit_speech.superb.s3prl_engine.job import Fault, Job, Ready
 from mergekit_speech.superb.s3prl_engine.package import INSTALL
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     send = partial(_send, _claim_output())
-    jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    jobs: queue.SimpleQueue[Job | NamedEncoder] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(sys.stdin.buffer, jobs), daemon=True).start()
     while True:
         send(_do(jobs.get(), send))
@@ -41,7 +42,7 @@ def _claim_output() -> IO[bytes]:
     return output
 
 
-def _receive(source: IO[bytes], jobs: queue.SimpleQueue[Job]) -> None:
+def _receive(source: IO[bytes], jobs: queue.SimpleQueue[Job | NamedEncoder]) -> None:
     try:
         while True:
             jobs.put(pickle.load(source))
@@ -50,11 +51,15 @@ def _receive(source: IO[bytes], jobs: queue.SimpleQueue[Job]) -> None:
         os._exit(0)
 
 
-def _do(job: Job, send: Callable[[Any], None]) -> Any:
+def _do(job: Job | NamedEncoder, send: Callable[[Any], None]) -> Any:
     try:
         from mergekit_speech.superb.s3prl_engine.probing import probe
+        from mergekit_speech.superb.s3prl_engine.stage import prepare
 
-        return probe(job, send)
+        if isinstance(job, Job):
+            return probe(job, send)
+        prepare(job)
+        return Ready()
     except MsmError as fault:
         return Fault(fault, traceback.format_exc())
     except ModuleNotFoundError as fault:
