@@ -86,13 +86,10 @@ class DiarizationTask(Task):
         return choose(said, truth)
 
     def measure(self, answers: Mapping[str, Any], clips: Sequence[Clip], decision: Any = None) -> Rows:
-        """See `Task.measure`."""
+        """See `Task.measure`; without a decision speech is what is likelier than not."""
+        decide = (decision or Decision(0.5, 1)).speech
         errors = [
-            count_errors(
-                read_turns(clip, self.field),
-                turns_of(decision.speech(answers[clip.id]), clip.duration),
-                clip.duration,
-            )
+            count_errors(read_turns(clip, self.field), turns_of(decide(answers[clip.id]), clip.duration), clip.duration)
             for clip in clips
         ]
         return {

@@ -67,5 +67,5 @@ def test_draws_repeat_trials(scores: np.ndarray, targets: list[int], counts: np.
     truth = np.array(targets)
     counts[:, 0] += 1
     expected = [detection_errors(scores.repeat(count), truth.repeat(count)) for count in counts]
-    drawn = drawn_detection_errors(scores, truth, counts)
-    assert np.array(drawn).T == pytest.approx(np.array(expected), nan_ok=True)
+    for drawn, column in zip(drawn_detection_errors(scores, truth, counts), np.array(expected).T, strict=True):
+        assert drawn == pytest.approx(column, nan_ok=True)

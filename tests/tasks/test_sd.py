@@ -103,6 +103,8 @@ def test_rows_and_figures_by_hand() -> None:
     assert rows["confusion"].tolist() == [0, 0, 1]
     assert rows["speech"].tolist() == [4, 4, 4]
     assert TASK.figures(rows) == pytest.approx({"der": 5 / 8, "der_ami": 1 / 4})
+    undecided = TASK.measure(said, clips)
+    assert all(np.array_equal(undecided[name], column) for name, column in rows.items())
     drawn = TASK.draws(rows, np.array([[1, 1, 1], [2, 0, 1], [0, 3, 0]]))
     assert drawn["der"] == pytest.approx([5 / 8, 1 / 2, 3 / 4])
     assert drawn["der_ami"] == pytest.approx([1 / 4, 1 / 4, np.nan], nan_ok=True)
