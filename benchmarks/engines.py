@@ -107,10 +107,10 @@ def compare(probes: Sequence[ProbeResult], encoding: Mapping[str, float]) -> dic
         encoding: Seconds of encoding that a probe of `native` has to bear, by task.
 
     Returns:
-        The number of seeds, the comparison of each metric, the mean seconds of a probe by engine, and their ratio.
+        The number of seeds, the comparison of each metric, the median seconds of a probe by engine, and their ratio.
     """
     by_engine = {engine: [probe for probe in probes if probe.engine == engine] for engine in ENGINES}
-    seconds = {engine: statistics.fmean(probe.seconds for probe in own) for engine, own in by_engine.items()}
+    seconds = {engine: statistics.median(probe.seconds for probe in own) for engine, own in by_engine.items()}
     seconds[NATIVE] += encoding[probes[0].task]
     values = {
         metric: {engine: [probe.test[metric] for probe in own] for engine, own in by_engine.items()}
