@@ -35,7 +35,7 @@ from mergekit_speech.superb.settings import Overrides
 from mergekit_speech.superb.watching import Silent
 
 CONFIDENCE = 0.95
-MOST = {"valid": 16, "test": 48}
+MOST = {"valid": 12, "test": 40}
 """Clips of a split to keep; those of trials are kept all."""
 WHOLE = ("asv",)
 FRAMES = ("pr", "asr", "sf", "sd")
@@ -57,14 +57,14 @@ class Numbers:
 
 PLAN = {
     "ks": Numbers(60, 3e-3, 16),
-    "er": Numbers(40, 3e-3, 8),
-    "sid": Numbers(40, 3e-3, 8),
-    "ic": Numbers(40, 3e-3, 8),
-    "pr": Numbers(40, 1e-2, 8),
-    "sd": Numbers(20, 1e-3, 4),
-    "asv": Numbers(20, 1e-3, 8),
-    "asr": Numbers(12, 1e-3, 4),
-    "sf": Numbers(12, 1e-3, 4),
+    "er": Numbers(30, 3e-3, 8),
+    "sid": Numbers(30, 3e-3, 8),
+    "ic": Numbers(30, 3e-3, 8),
+    "pr": Numbers(30, 1e-2, 8),
+    "sd": Numbers(12, 1e-3, 4),
+    "asv": Numbers(12, 1e-3, 8),
+    "asr": Numbers(8, 1e-3, 4),
+    "sf": Numbers(8, 1e-3, 4),
 }
 
 
