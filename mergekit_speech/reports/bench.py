@@ -28,6 +28,7 @@ def bench(
     clips: PerTask[int] = None,
     accumulate: PerTask[int] = None,
     evaluate_every: PerTask[int] = None,
+    folds: int | None = None,
     references: str = SPEECH_FT,
     cache: int = CACHE,
     watcher: Watcher = SILENT,
@@ -56,6 +57,7 @@ def bench(
         clips: Clips in a batch, one number or by task.
         accumulate: Batches in a step, one number or by task.
         evaluate_every: Steps between two validations, one number or by task.
+        folds: How many folds of a task that has several are tested, the first ones; None tests all of them.
         references: Set of reference figures for the SUPERB score: `speech-ft` or `superb-site`.
         cache: Bytes of hidden states to keep in memory; what does not fit is computed again each time.
         watcher: Told how it goes.
@@ -81,7 +83,7 @@ def bench(
         Path(data),
         tasks,
         seeds=seeds,
-        overrides=Overrides(steps, learning_rate, clips, accumulate, evaluate_every),
+        overrides=Overrides(steps, learning_rate, clips, accumulate, evaluate_every, folds),
         references=references,
         cache=cache,
         ledger=ledger,

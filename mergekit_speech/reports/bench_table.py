@@ -105,7 +105,7 @@ def _figures(columns: Sequence[Column]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     for heading, right in (("metric", False), ("encoder", False), ("figure", True), ("delta", True)):
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
     table.add_column("95 % interval", no_wrap=True)
@@ -136,7 +136,7 @@ def _points(document: Mapping[str, Any]) -> list[Table]:
     score = document["score"]
     if score is None:
         return []
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     table.add_column("SUPERB score", overflow="fold")
     for task in score["tasks"]:
         table.add_column(Text(task), justify="right")
