@@ -88,8 +88,8 @@ def read_folder(folder: Path) -> dict[str, Any]:
     kind_of(document)
     if document.get("version") != VERSION:
         raise DataError(
-            f"{path}: expected results of version {VERSION}, came {document.get('version')!r}: make the report again, or"
-            " use the mergekit-speech that wrote it"
+            f"{path}: expected results of version {VERSION}, came {document.get('version')!r}: make the report again,"
+            " or use the mergekit-speech that wrote it"
         )
     return document
 

@@ -29,12 +29,12 @@ def test_table_shows_encoders_beside_the_first(corpus: Path, tiny_hubert: Path, 
     done = bench(corpus, tmp_path / "report", f"floor=random:{tiny_hubert}", encoder=f"base={tiny_hubert}")
     assert done.exit_code == 0, done.output
     assert "PR PER ↓" in done.stdout
-    assert "difference from base" in done.stdout
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("│ floor")]
-    assert row.count("±") == 3
+    assert "Deltas from base, paired by seed and test item." in " ".join(done.stdout.split())
+    rows = [line.split() for line in done.stdout.splitlines() if " floor " in line]
+    assert [row.count("±") for row in rows[:3]] == [1, 1, 1]
     assert "1/8  base: ks, seed 0: acc" in done.stderr
     assert "8/8  floor: pr, seed 1: per" in done.stderr
-    assert done.stderr.endswith(f"report: {tmp_path / 'report'}\n")
+    assert done.stderr.endswith(f"report: {tmp_path / 'report' / 'report.html'}\n")
 
 
 def test_json_is_one_document_with_settings_by_task(corpus: Path, tmp_path: Path) -> None:
@@ -44,7 +44,8 @@ def test_json_is_one_document_with_settings_by_task(corpus: Path, tmp_path: Path
     assert found["output"] == str(tmp_path / "report")
     assert found["score"]["references"] == "superb-site"
     settings = {task["name"]: task["settings"] for task in found["tasks"]}
-    assert settings["ks"] == {"steps": 4, "learning_rate": 1e-2, "clips": 6, "accumulate": 1, "evaluate_every": 1}
+    wanted = {"steps": 4, "learning_rate": 1e-2, "clips": 6, "accumulate": 1, "evaluate_every": 1}
+    assert settings["ks"] == wanted | {"clip_norm": 1.0, "weight_decay": 0.0}
     assert settings["pr"]["learning_rate"] == 1e-3
     assert found["seeds"] == [0, 1]
     assert done.stderr == ""
@@ -58,8 +59,10 @@ def test_resume_takes_over_what_is_done(corpus: Path, tmp_path: Path) -> None:
     probe = first["probes"][0]
     key = {
         "encoder": first["encoders"][0]["digest"],
+        "engine": "native",
         "task": "ks",
         "manifest": first["tasks"][0]["manifest"],
+        "folds": [None],
         "settings": first["tasks"][0]["settings"],
         "seed": probe["seed"],
     }

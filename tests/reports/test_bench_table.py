@@ -33,8 +33,8 @@ def test_markdown_is_the_whole_table() -> None:
         "| SUPERB score ↑ | 486 ± 19 | 648 ± 101<br>+161 |",
         "",
         "Test figures in percent, mean ± standard deviation over 2 seeds. Deltas from base, paired by seed and test"
-        " item. No intervals: the test items were not kept, or are too few. SUPERB score over pr, ks with the references"
-        " superb-site, on this data.",
+        " item. No intervals: the test items were not kept, or are too few. SUPERB score over pr, ks with the"
+        " references superb-site, on this data.",
     ]
 
 
