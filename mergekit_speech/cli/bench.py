@@ -31,6 +31,9 @@ N = TypeVar("N", int, float)
 @click.option("--accumulate", metavar="N", help="Batches in a step.  [default: SUPERB's]")
 @click.option("--evaluate-every", metavar="N", help="Steps between validations.  [default: a 25th of --steps]")
 @click.option(
+    "--folds", type=click.IntRange(min=1), metavar="N", help="Test the first N folds of er alone.  [default: all five]"
+)
+@click.option(
     "--references",
     default="speech-ft",
     show_default=True,
@@ -62,6 +65,7 @@ def command(
     batch: str | None,
     accumulate: str | None,
     evaluate_every: str | None,
+    folds: int | None,
     references: str,
     cache: int,
     engine: str,
@@ -81,9 +85,10 @@ def command(
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
     from mergekit_speech.reports.folder import PAGE, read_folder
+    from mergekit_speech.superb.leaks import leaks
 
     with out.progress() as progress:
-        bench(
+        report = bench(
             encoders,
             data=data,
             tasks=_split(tasks),
@@ -94,6 +99,7 @@ def command(
             clips=_per_task(batch, int, "--batch"),
             accumulate=_per_task(accumulate, int, "--accumulate"),
             evaluate_every=_per_task(evaluate_every, int, "--evaluate-every"),
+            folds=folds,
             references=references,
             cache=cache,
             watcher=BenchWatcher(out, progress),
@@ -103,6 +109,8 @@ def command(
         )
     document = read_folder(output)
     out.table(bench_table(document))
+    for line in leaks(report):
+        out.log(line)
     out.log(f"report: {output / PAGE}")
     out.result({"output": output, **document})
 

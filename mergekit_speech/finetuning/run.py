@@ -26,6 +26,7 @@ from mergekit_speech.speech.batches import BatchLimits
 from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
@@ -68,6 +69,7 @@ def finetune(
     data: str | Path,
     output: str | Path,
     settings: FinetuneSettings | None = None,
+    fold: int | None = None,
     observers: Sequence[Observer] = (),
     resume: bool = False,
     overwrite: bool = False,
@@ -81,6 +83,7 @@ def finetune(
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
         settings: How; None takes the task's own, changed by `changes`.
+        fold: Number of the fold to leave out and test, where the task has several; None leaves out the first.
         observers: Told of every step, beside the files of the run.
         resume: Continue the run in `output`.
         overwrite: Replace the run in `output`.
@@ -102,8 +105,8 @@ def finetune(
     chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
     chosen.loop()
     base, data, folder = resolve(base), Path(data), RunFolder(Path(output))
-    splits, encoder = definition.splits(data), load_encoder(base)
-    folder.open(_record(base, definition, data, chosen), resume=resume, overwrite=overwrite)
+    splits, encoder = _splits(definition, data, fold), load_encoder(base)
+    folder.open(_record(base, definition, data, splits, chosen), resume=resume, overwrite=overwrite)
     labels, audio = definition.labels(splits.train), AudioStore()
     torch.manual_seed(chosen.seed)
     learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
@@ -114,6 +117,15 @@ def finetune(
     outcome = loop.run(resume=resume)
     test = definition.figures(examination.conclude()[1])
     return _write(folder, learner, labels, base, outcome, test)
+
+
+def _splits(task: Task, data: Path, fold: int | None) -> Splits:
+    folds = task.folds(data)
+    for splits in folds:
+        if fold in (None, splits.fold):
+            return splits
+    known = ", ".join(str(splits.fold) for splits in folds if splits.fold is not None)
+    raise SettingsError(f"expected one of the folds of task {task.name!r} ({known or 'it has none'}), came {fold!r}")
 
 
 def _loop(
@@ -130,7 +142,7 @@ def _loop(
     return Loop(learner, feed, settings.loop(), validate, goal, checkpoints, [*files, *observers])
 
 
-def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> dict[str, Any]:
+def _record(base: Path, task: Task, data: Path, splits: Splits, settings: FinetuneSettings) -> dict[str, Any]:
     return {
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
@@ -139,6 +151,7 @@ def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> d
         "data": {
             "path": str(data.resolve()),
             "manifest": f"sha256:{hashlib.sha256(task.manifest(data).read_bytes()).hexdigest()}",
+            **({} if splits.fold is None else {"fold": splits.fold}),
         },
         "versions": versions(),
     }

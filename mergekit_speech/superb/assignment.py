@@ -84,12 +84,12 @@ def read_assignments(data: Path, names: Sequence[str], overrides: Overrides) -> 
     tasks = [TASKS.load(name) for name in names]
     overrides.check(names)
     settings = [overrides.settings(task) for task in tasks]
-    return [_read(data, task, chosen) for task, chosen in zip(tasks, settings, strict=True)]
+    return [_read(data, task, chosen, overrides.folds) for task, chosen in zip(tasks, settings, strict=True)]
 
 
-def _read(data: Path, task: Task, settings: ProbeSettings | None) -> Assignment:
+def _read(data: Path, task: Task, settings: ProbeSettings | None, most: int | None) -> Assignment:
     try:
-        folds = tuple(Fold(splits, task.labels(splits.train)) for splits in task.folds(data))
+        folds = tuple(Fold(splits, task.labels(splits.train)) for splits in task.folds(data)[:most])
         assignment = Assignment(task, folds, settings, _digest(data, task))
         for clip in assignment.clips:
             if not clip.path.is_file():

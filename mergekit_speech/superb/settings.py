@@ -74,6 +74,7 @@ class Overrides:
         clips: Clips in a batch.
         accumulate: Batches in a step.
         evaluate_every: Steps between two validations.
+        folds: How many folds of a task that has several are tested, the first ones; None tests all of them.
     """
 
     steps: PerTask[int] = None
@@ -81,13 +82,16 @@ class Overrides:
     clips: PerTask[int] = None
     accumulate: PerTask[int] = None
     evaluate_every: PerTask[int] = None
+    folds: int | None = None
 
     def check(self, tasks: Iterable[str]) -> None:
-        """Checks the names of tasks.
+        """Checks the names of tasks, and the number of folds.
 
         Raises:
-            SettingsError: A number is given for a task that is not probed.
+            SettingsError: A number is given for a task that is not probed, or there is to be no fold.
         """
+        if self.folds is not None and self.folds < 1:
+            raise SettingsError(f"expected at least one fold to test, came {self.folds!r}: leave it out to test all")
         known = list(tasks)
         for field in fields(self):
             chosen = getattr(self, field.name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -160,3 +162,21 @@ def test_loss_that_is_not_finite_names_the_clips(corpus: Path) -> None:
         DataError, match=r"task 'ks', encoder 'tiny', seed 0: the loss is .* at step 1, on clips train-"
     ):
         train_probe(assignment(corpus, "ks"), TINY, Endless(), seed=0)
+
+
+def test_folds_are_trained_one_by_one_and_judged_together(corpus: Path, store: StateStore, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "data")
+    path = tmp_path / "data" / "er" / "manifest.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "fold": place // 3 % 3 + 1}) + "\n" for place, row in enumerate(rows)))
+    job = assignment(tmp_path / "data", "er")
+    done = train_probe(job, TINY, store, seed=0)
+    assert len(done.best_steps) == 3
+    assert done.n == len(rows) == len(done.rows["fold"])
+    right = done.rows["truth"] == done.rows["answer"]
+    assert done.test["acc"] == pytest.approx(np.mean([right[done.rows["fold"] == fold].mean() for fold in (1, 2, 3)]))
+    alone = train_probe(replace(job, folds=job.folds[1:2]), TINY, store, seed=0)
+    assert [alone.best_steps[0], list(alone.rows["answer"])] == [
+        done.best_steps[1],
+        list(done.rows["answer"][done.rows["fold"] == 2]),
+    ]
