@@ -27,7 +27,13 @@ from mergekit_speech.training.loop import Loop
 
 
 def train_probe(
-    assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
+    assignment: Assignment,
+    encoder: ProbedEncoder,
+    states: States,
+    seed: int,
+    observers: Sequence[Observer] = (),
+    *,
+    tested: bool = True,
 ) -> ProbeResult:
     """Trains a head from scratch for each fold, and tests its best checkpoint on the validation split.
 
@@ -39,6 +45,7 @@ def train_probe(
         states: Where they come from.
         seed: Decides head and order of clips.
         observers: Told of every step and validation.
+        tested: Whether the test split is heard; else the result has no test figures.
 
     Raises:
         MsmError: Whatever goes wrong; the message names task, encoder and seed.
@@ -47,7 +54,7 @@ def train_probe(
     def train(fold: Fold) -> Tested:
         if assignment.settings is None:
             return pick_layer(assignment.task, fold.splits, states, encoder.depth)
-        return _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers)
+        return _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers, tested=tested)
 
     return train_folds(assignment, encoder, seed, NATIVE, train)
 
@@ -75,7 +82,8 @@ def train_folds(
     except MsmError as fault:
         raise type(fault)(f"task {task.name!r}, encoder {encoder.label!r}, seed {seed}: {fault}") from fault
     valid = join_folds([(fold, part.valid) for fold, part in done])
-    test = join_folds([(fold, part.test) for fold, part in done])
+    # A head that only tries a learning rate has no test rows.
+    test = join_folds([(fold, part.test) for fold, part in done]) if done[0][1].test else {}
     return ProbeResult(
         encoder=encoder.label,
         task=task.name,
@@ -83,7 +91,7 @@ def train_folds(
         settings=assignment.settings,
         best_steps=[part.best_step for _, part in done if part.best_step is not None],
         valid=dict(task.figures(valid)),
-        test=dict(task.figures(test)),
+        test=dict(task.figures(test)) if test else {},
         n=assignment.tested,
         layer_weights=[fmean(shares) for shares in zip(*(part.layer_weights for _, part in done), strict=True)],
         seconds=time.perf_counter() - started,
@@ -100,6 +108,8 @@ def _train_fold(
     states: States,
     seed: int,
     observers: Sequence[Observer],
+    *,
+    tested: bool,
 ) -> Tested:
     task, labels = assignment.task, fold.labels
     probe = fresh_probe(task, labels, encoder, states, seed)
@@ -117,7 +127,7 @@ def _train_fold(
         observers,
     )
     outcome = loop.run()
-    valid, test = examination.conclude()
+    valid, test = examination.conclude() if tested else (examination.valid_rows(), {})
     return Tested(valid, test, probe.layer_weights(), outcome.best_step)
 
 

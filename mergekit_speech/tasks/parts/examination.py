@@ -31,7 +31,11 @@ class Examination:
 
     def validate(self) -> Mapping[str, float]:
         """Every metric on the validation clips, as fractions."""
-        return self.task.figures(self._valid()[0])
+        return self.task.figures(self.valid_rows())
+
+    def valid_rows(self) -> Rows:
+        """Rows of the validation clips alone."""
+        return self._valid()[0]
 
     def conclude(self) -> tuple[Rows, Rows]:
         """Rows of the validation clips and of the test clips; what was decided on the former holds for the latter."""
