@@ -2,7 +2,8 @@
 
 Threshold and median filter are chosen on validation clips; SUPERB chooses them on the test clips. Clips of splits that
 are called `ami_…` are an out-of-domain test with any number of speakers: nothing is trained or chosen on them, they
-give a figure of their own, and speakers beyond two count as missed.
+give a figure of their own, and speakers beyond two count as missed. DER counts every second: no collar, and speech of
+both speakers at once is scored.
 """
 
 from __future__ import annotations

@@ -40,6 +40,18 @@ def test_description_names_data_metrics_and_budgets() -> None:
     assert "probing" in shown
 
 
+def test_description_says_what_is_read_beside_the_manifest() -> None:
+    assert "trials.jsonl" in invoke("asv").stdout
+    assert "[start, end, speaker]" in invoke("sd").stdout
+
+
+def test_task_without_a_head_has_no_budget() -> None:
+    shown = invoke("qbe").stdout
+    assert "the first one picks the hidden state" in shown
+    assert "trains no head, so an encoder cannot be fine-tuned on it" in shown
+    assert json.loads(invoke("qbe", "--json").stdout)["budgets"] == {}
+
+
 def test_description_as_json() -> None:
     shown = json.loads(invoke("pr", "--json").stdout)
     assert shown["metrics"] == [{"name": "per", "title": "PER", "lower_is_better": True}]
