@@ -3,7 +3,8 @@
 A clip that is searched may hold several terms (a list) or none (an empty one). There is no head: hidden states are
 compared as they are, and the one that does best on validation queries is tested. Those are the clips of split
 `query_valid`; where there are none, all queries of every third term validate and are not tested. The same clips are
-searched by both. MTWV has the prior and costs of QUESST 2014: a false alarm weighs 12.49 misses.
+searched by both. MTWV has the prior and costs of QUESST 2014: the rate of
+false alarms weighs 12.49 times that of misses.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ TARGET_PRIOR = 0.0008
 COST_RATIO = 1 / 100
 """Cost of a false alarm over that of a miss."""
 ALARM_WEIGHT = COST_RATIO * (1 / TARGET_PRIOR - 1)
-"""What a false alarm weighs beside a miss: 12.49."""
+"""What the rate of false alarms weighs beside that of misses: 12.49."""
 
 
 def maximum_term_weighted_values(scores: Scores, hits: Hits, counts: Counts) -> npt.NDArray[np.float64]:
