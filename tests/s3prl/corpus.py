@@ -64,12 +64,11 @@ def _dialogues(data: Path) -> Iterator[Row]:
     for split, count in {"train": 3, "valid": 2, "test": 2, "ami_test": 1}.items():
         for number in range(count):
             name = f"{split} dialogue {number}"
-            turns = [[0.0, 0.9, "k"], [0.7, 1.5, "l"]] + ([[1.6, 2.0, "m"]] if split == "ami_test" else [])
+            turns = [(0.0, 0.9, "k"), (0.7, 1.5, "l"), (1.6, 2.0, "m")][: 3 if split == "ami_test" else 2]
             sound = np.zeros(32_000, dtype=np.float32)
             for start, end, speaker in turns:
-                sound[round(float(start) * 16_000) : round(float(end) * 16_000)] += _voice(
-                    str(speaker), float(end) - float(start), number
-                )
+                voice = _voice(speaker, end - start, number)
+                sound[round(start * 16_000) :][: len(voice)] += voice
             save(data / "audio" / f"{name}.wav", sound)
             yield {"id": name, "duration": 2.0, "split": split, "segments": turns}
 
