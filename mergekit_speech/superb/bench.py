@@ -81,7 +81,7 @@ def run_bench(
         OutputError: A finished probe, or hidden states, cannot be kept.
         Interrupted: Ctrl-C; finished probes are in the ledger.
     """
-    _check_seeds(seeds)
+    check_seeds(seeds)
     check_rates(tune, engine)
     if references not in REFERENCES:
         raise SettingsError(
@@ -107,7 +107,7 @@ def run_bench(
             raise Interrupted(_say_stopped(session)) from stop
     if session.faults and not session.done:
         raise session.faults[0]
-    facts = tuple(_describe_task(assignment) for assignment in assignments)
+    facts = tuple(describe_task(assignment) for assignment in assignments)
     return BenchReport(
         tuple(probed), facts, tuple(seeds), tuple(session.done), references, data, versions(), tuple(session.failures)
     )
@@ -125,7 +125,12 @@ def _states_folder(store: Path | None, ledger: Ledger) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _check_seeds(seeds: Sequence[int]) -> None:
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Checks the seeds of probes.
+
+    Raises:
+        SettingsError: There is none, one comes twice, or is below 0.
+    """
     if not seeds:
         raise SettingsError("expected at least one seed, came none: give one for each probe of a task")
     for seed, count in Counter(seeds).items():
@@ -142,7 +147,8 @@ def _describe(named: NamedEncoder) -> ProbedEncoder:
     )
 
 
-def _describe_task(assignment: Assignment) -> ProbedTask:
+def describe_task(assignment: Assignment) -> ProbedTask:
+    """What a report says of a task."""
     task, first = assignment.task, assignment.folds[0].splits
     clips = {"train": len(first.train), "valid": len(first.valid), "test": assignment.tested}
     return ProbedTask(task.name, task.title, task.metrics, assignment.settings, clips, assignment.manifest)

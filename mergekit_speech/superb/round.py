@@ -190,16 +190,21 @@ class Round:
             session.watcher.failed(session.failures[-1])
 
     def _key(self, assignment: Assignment, seed: int) -> dict[str, Any]:
-        key = {
-            "engine": self._session.engine,
-            "encoder": self._encoder.digest,
-            "task": assignment.task.name,
-            "manifest": assignment.manifest,
-            "folds": [fold.splits.fold for fold in assignment.folds],
-            "settings": assignment.settings and asdict(assignment.settings),
-            "seed": seed,
-        }
+        key = probe_key(self._session.engine, assignment, self._encoder, seed)
         return key if self._session.form == "float32" else {**key, "states": self._session.form}
+
+
+def probe_key(engine: str, assignment: Assignment, encoder: ProbedEncoder, seed: int) -> dict[str, Any]:
+    """What the figures of a probe depend on, by which a ledger knows it again."""
+    return {
+        "engine": engine,
+        "encoder": encoder.digest,
+        "task": assignment.task.name,
+        "manifest": assignment.manifest,
+        "folds": [fold.splits.fold for fold in assignment.folds],
+        "settings": assignment.settings and asdict(assignment.settings),
+        "seed": seed,
+    }
 
 
 def needed_states(assignment: Assignment) -> tuple[list[Clip], list[Clip]]:
