@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from mergekit_speech.reports.bars import figure_bars, score_bars
-from mergekit_speech.reports.bench_table import caption, failures, show, show_figure, show_interval
+from mergekit_speech.reports.bench_table import caption, failures, show_delta, show_figure, show_interval
 from mergekit_speech.reports.forest import forest_plot
 from mergekit_speech.reports.heat import Band, heat_map
 from mergekit_speech.reports.sections import Cell, Entry, Figure, Listing, Section
@@ -84,7 +84,7 @@ def _show(column: Column, row: Comparison, *, first: bool) -> list[Entry]:
     verdict = row.delta.verdict
     return [
         *entries,
-        Entry(show(row.delta.mean, column, signed=True), "number"),
+        Entry(show_delta(column, row.delta), "number"),
         Entry(show_interval(column, row.delta), "number"),
         Entry(verdict or "", LOOKS[verdict] if verdict else ""),
     ]

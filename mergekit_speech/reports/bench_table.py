@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mergekit_speech.superb.columns import Column, Comparison, Spread, read_columns
+from mergekit_speech.superb.columns import Column, Comparison, Delta, Spread, read_columns
 
 if TYPE_CHECKING:
     from rich.console import ConsoleRenderable, Group
@@ -80,6 +80,13 @@ def show_figure(column: Column, figure: Spread | None) -> str:
     return mean if figure.deviation is None else f"{mean} ± {show(figure.deviation, column)}"
 
 
+def show_delta(column: Column, delta: Delta) -> str:
+    """A difference, as `+1.23`; where there is no interval its standard deviation, as `+1.23 ± 0.45`."""
+    mean = show(delta.mean, column, signed=True)
+    known = delta.interval is not None or delta.deviation is None
+    return mean if known else f"{mean} ± {show(delta.deviation or 0.0, column)}"
+
+
 def show_interval(column: Column, spread: Spread) -> str:
     """An interval of a difference, as `[−1.23, +0.45]`, or nothing."""
     if spread.interval is None:
@@ -91,7 +98,7 @@ def show_interval(column: Column, spread: Spread) -> str:
 def _say_statistics(document: Mapping[str, Any]) -> str:
     statistics = document["statistics"]
     if not statistics["tested"]:
-        return "No intervals: the test items were not kept, or are too few."
+        return "No intervals or verdicts: the test items were not kept, or are too few."
     seeds = "" if len(document["seeds"]) > 1 else " One seed: they say nothing of training again."
     return (
         f"95 % intervals by {statistics['draws']} resamples of test items and seeds;"
@@ -123,7 +130,7 @@ def _cells(column: Column, row: Comparison) -> Iterator[str]:
     if row.delta is None:
         yield from ("", "", "")
         return
-    yield show(row.delta.mean, column, signed=True)
+    yield show_delta(column, row.delta)
     yield show_interval(column, row.delta)
     yield row.delta.verdict or ""
 
@@ -151,7 +158,7 @@ def _markdown_cell(column: Column, row: Comparison) -> str:
     cell = show_figure(column, row.figure)
     if row.delta is None:
         return cell
-    parts = [show(row.delta.mean, column, signed=True), show_interval(column, row.delta), row.delta.verdict or ""]
+    parts = [show_delta(column, row.delta), show_interval(column, row.delta), row.delta.verdict or ""]
     return f"{cell}<br>{' '.join(filter(None, parts))}"
 
 

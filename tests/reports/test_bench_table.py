@@ -28,13 +28,13 @@ def test_markdown_is_the_whole_table() -> None:
     assert bench_markdown(bench_document(report(FIGURES, "superb-site"))).splitlines() == [
         r"|  | base | tuned\|[b] |",
         "| --- | ---: | ---: |",
-        "| PR PER ↓ | 25.00 ± 7.07 | 21.00 ± 4.24<br>−4.00 |",
-        "| KS accuracy ↑ | 55.00 ± 7.07 | 70.00 ± 14.14<br>+15.00 |",
-        "| SUPERB score ↑ | 486 ± 19 | 648 ± 101<br>+161 |",
+        "| PR PER ↓ | 25.00 ± 7.07 | 21.00 ± 4.24<br>−4.00 ± 2.83 |",
+        "| KS accuracy ↑ | 55.00 ± 7.07 | 70.00 ± 14.14<br>+15.00 ± 7.07 |",
+        "| SUPERB score ↑ | 486 ± 19 | 648 ± 101<br>+161 ± 82 |",
         "",
         "Test figures in percent, mean ± standard deviation over 2 seeds. Deltas from base, paired by seed and test"
-        " item. No intervals: the test items were not kept, or are too few. SUPERB score over pr, ks with the"
-        " references superb-site, on this data.",
+        " item. No intervals or verdicts: the test items were not kept, or are too few. SUPERB score over pr, ks with"
+        " the references superb-site, on this data.",
     ]
 
 
