@@ -13,6 +13,7 @@ from mergekit_speech.superb.document import document
 from mergekit_speech.superb.ledger import open_ledger
 from mergekit_speech.superb.results import NATIVE, BenchReport
 from mergekit_speech.superb.settings import Overrides, PerTask
+from mergekit_speech.superb.states import StateFormat
 from mergekit_speech.superb.watching import Watcher
 
 
@@ -31,6 +32,10 @@ def bench(
     folds: int | None = None,
     references: str = SPEECH_FT,
     cache: int = CACHE,
+    store: str | Path | None = None,
+    state_format: StateFormat = "float32",
+    tune: Sequence[float] = (),
+    tensorboard: str | Path | None = None,
     watcher: Watcher = SILENT,
     engine: str = NATIVE,
     resume: bool = False,
@@ -59,10 +64,15 @@ def bench(
         evaluate_every: Steps between two validations, one number or by task.
         folds: How many folds of a task that has several are tested, the first ones; None tests all of them.
         references: Set of reference figures for the SUPERB score: `speech-ft` or `superb-site`.
-        cache: Bytes of hidden states to keep in memory; what does not fit is computed again each time.
+        cache: Bytes of hidden states to keep on disk; what does not fit is computed again each time.
+        store: Folder where hidden states are kept for later benches too; by default they are deleted at the end.
+        state_format: How hidden states are kept; float16 rounds them and takes half of the room.
+        tune: Learning rates to choose from for each encoder and task, on validation clips alone.
+        tensorboard: Folder for TensorBoard's events of every head in training.
         watcher: Told how it goes.
         engine: What trains probes: `native`, or `s3prl` for SUPERB's own protocol, which needs s3prl.
-        resume: Take over the finished probes of an interrupted bench with the same encoders, data and settings.
+        resume: Take over the finished probes of an interrupted bench with the same encoders, data and settings, or of
+            one of which some probes failed.
         overwrite: Replace the report in `output`.
 
     Raises:
@@ -86,12 +96,18 @@ def bench(
         overrides=Overrides(steps, learning_rate, clips, accumulate, evaluate_every, folds),
         references=references,
         cache=cache,
+        store=Path(store) if store else None,
+        state_format=state_format,
+        tune=tune,
         ledger=ledger,
         watcher=watcher,
         engine=engine,
+        events=Path(tensorboard) if tensorboard else None,
     )
     write_report(report, folder, overwrite=overwrite)
-    ledger.remove()
+    # With it, what failed can be tried again without the rest.
+    if not report.failures:
+        ledger.remove()
     return report
 
 

@@ -22,6 +22,7 @@ from mergekit_speech.superb.bench import run_bench
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.probe import States
 from mergekit_speech.superb.results import BenchReport, Failure, ProbedEncoder, ProbeResult
+from mergekit_speech.superb.training import train_probe
 from mergekit_speech.superb.watching import Silent
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.training.events import Observer
@@ -179,12 +180,12 @@ def test_unknown_references_are_refused(corpus: Path, tiny_hubert: Path) -> None
 
 
 def test_what_fails_does_not_lose_the_rest(corpus: Path, tiny_hubert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train, watching = rounds.train_probe, Watching()
+    watching = Watching()
 
     def fail(assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, *rest: Any, **more: Any) -> Any:
         if assignment.task.name == "ks" and seed == 1:
             raise ZeroDivisionError("no class")
-        return train(assignment, encoder, states, seed, *rest, **more)
+        return train_probe(assignment, encoder, states, seed, *rest, **more)
 
     monkeypatch.setattr(rounds, "train_probe", fail)
     report = small_bench(corpus, [tiny_hubert], watching)
