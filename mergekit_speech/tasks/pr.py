@@ -1,4 +1,8 @@
-"""PR: phoneme recognition. Manifest field `phones`: a list of phones."""
+"""PR: phoneme recognition. Manifest field `phones`: a list of phones.
+
+Probed as SUPERB does: two linear maps at each frame, CTC, the best label of each frame. Phones are those of the
+training clips; SUPERB's set is fixed, and has more.
+"""
 
 from mergekit_speech.tasks.parts.ctc import CtcTask, symbol_errors
 from mergekit_speech.tasks.parts.heads import FrameLinear

@@ -82,7 +82,6 @@ class Task(abc.ABC):
         crop: Longest stretch of a clip in training, seconds; cut out at a random place. None takes whole clips.
         balanced: Whether training draws clips so that each answer is as frequent as any other.
         masked: Whether heads learn from warped and masked hidden states (SpecAugment).
-        notes: What users should know of it: what differs from SUPERB, and why.
     """
 
     trains: ClassVar[bool] = True
@@ -101,7 +100,6 @@ class Task(abc.ABC):
     crop: float | None = None
     balanced: bool = False
     masked: bool = False
-    notes: tuple[str, ...] = ()
 
     @abc.abstractmethod
     def labels(self, train: Sequence[Clip]) -> Labels:
