@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mergekit_speech.reports.bench_table import MINUS
 from mergekit_speech.reports.heat import Band, heat_map
 from mergekit_speech.reports.listing import markdown_table, rich_table
 from mergekit_speech.reports.sections import Cell, Entry, Figure, Listing, Section
@@ -86,11 +87,11 @@ def _listings(document: Mapping[str, Any]) -> list[Listing]:
 
 
 def _listing(name: str, keys: Sequence[str], data: list[list[Cell]]) -> Listing:
-    rows = [
-        [Entry("" if cell is None else f"{cell:.4f}" if isinstance(cell, float) else str(cell)) for cell in row]
-        for row in data
-    ]
-    return Listing(name, keys, rows, keys, data)
+    return Listing(name, keys, [[Entry(_show(cell)) for cell in row] for row in data], keys, data)
+
+
+def _show(cell: Cell) -> str:
+    return f"{cell:.4f}".replace("-", MINUS) if isinstance(cell, float) else str("" if cell is None else cell)
 
 
 def _similarity(document: Mapping[str, Any]) -> Figure:
@@ -118,7 +119,7 @@ def _deviation(document: Mapping[str, Any]) -> Figure:
         (part, [{w["part"]: w["relative"] for w in pair["weights"]}.get(part) for pair in document["pairs"]])
         for part in parts
     ]
-    band = Band("‖θ − θ₀‖₂ / ‖θ₀‖₂", [pair["encoder"] for pair in document["pairs"]], rows, digits=4)
+    band = Band("relative", [pair["encoder"] for pair in document["pairs"]], rows, digits=4)
     drawing = heat_map("Relative weight deviation by part and encoder", [band])
     data = [
         [pair["encoder"], part["part"], part["absolute"], part["relative"]]

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from mergekit_speech.reports.bars import figure_bars, score_bars
-from mergekit_speech.reports.bench_table import caption, failures, show_delta, show_figure, show_interval
+from mergekit_speech.reports.bench_table import caption, remarks, show_delta, show_figure, show_interval
 from mergekit_speech.reports.forest import forest_plot
 from mergekit_speech.reports.heat import Band, heat_map
 from mergekit_speech.reports.sections import Cell, Entry, Figure, Listing, Section
@@ -26,7 +26,7 @@ def bench_sections(document: Mapping[str, Any]) -> list[Section]:
     sections = [
         Section(
             "Summary",
-            [*_findings(columns, document["deltas_refer_to"]), *failures(document)],
+            [*_findings(columns, document["deltas_refer_to"]), *remarks(document)],
             [figure for figure in figures if figure],
         ),
         Section("Figures by task", [caption(document)], listings=[_listing(columns)]),

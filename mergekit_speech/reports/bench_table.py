@@ -28,7 +28,7 @@ def bench_table(document: Mapping[str, Any]) -> Group:
         _figures(read_columns(document)),
         *_points(document),
         Text(caption(document), style="italic"),
-        *map(Text, failures(document)),
+        *map(Text, remarks(document)),
     ]
     return Group(*(part for block in blocks for part in (block, Text())))
 
@@ -38,7 +38,7 @@ def bench_markdown(document: Mapping[str, Any]) -> str:
     columns, labels = read_columns(document), [encoder["label"] for encoder in document["encoders"]]
     lines = [_line(["", *(label.replace("|", r"\|") for label in labels)]), _line(["---", *("---:" for _ in labels)])]
     lines += [_line([column.heading, *(_markdown_cell(column, row) for row in column.rows)]) for column in columns]
-    return "\n\n".join(["\n".join(lines), caption(document), *failures(document)]) + "\n"
+    return "\n\n".join(["\n".join(lines), caption(document), *remarks(document)]) + "\n"
 
 
 def caption(document: Mapping[str, Any]) -> str:
@@ -56,9 +56,9 @@ def caption(document: Mapping[str, Any]) -> str:
     return text
 
 
-def failures(document: Mapping[str, Any]) -> list[str]:
-    """A line for everything that did not come to an end."""
-    return [
+def remarks(document: Mapping[str, Any]) -> list[str]:
+    """A line for everything that did not come to an end, and for figures that must be read with care."""
+    return [f"Note: {note}" for note in document["notes"]] + [
         f"Failed: {failure['encoder']}"
         + (f", {failure['task']}" if failure["task"] else "")
         + (f", seed {failure['seed']}" if failure["seed"] is not None else "")

@@ -77,5 +77,6 @@ def page(document: Document) -> str:
     sections = [*kind_of(document).sections(document)]
     for other in attached:
         sections += kind_of(other).sections(other)
-    sections += [provenance(each) for each in (document, *attached)]
+    sections.append(provenance(document))
+    sections += [provenance(other, f"Provenance of the {other['kind']}") for other in attached]
     return html_page(kind_of(document).title, names(document), sections)

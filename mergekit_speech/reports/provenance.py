@@ -9,7 +9,7 @@ from typing import Any
 from mergekit_speech.reports.sections import Entry, Listing, Section
 
 
-def provenance(document: Mapping[str, Any]) -> Section:
+def provenance(document: Mapping[str, Any], title: str = "Provenance") -> Section:
     """Encoders, data and versions of any kind of report."""
     listings = [_encoders(document)]
     if document.get("tasks"):
@@ -24,7 +24,7 @@ def provenance(document: Mapping[str, Any]) -> Section:
     text = [f"Data: {document['data']}."]
     if engines:
         text.append(f"Engine: {', '.join(engines)}. Seeds: {', '.join(map(str, document['seeds']))}.")
-    return Section("Provenance", text, listings=listings, folded=folded)
+    return Section(title, text, listings=listings, folded=folded)
 
 
 def _encoders(document: Mapping[str, Any]) -> Listing:
@@ -69,5 +69,8 @@ def _versions(document: Mapping[str, Any]) -> Listing:
 
 
 def _plain(name: str, keys: tuple[str, ...], data: list[Any]) -> Listing:
-    rows = [[Entry(str(cell), "long" if len(str(cell)) > 30 else "") for cell in row] for row in data]
+    rows = [
+        [Entry(str(cell), "long" if len(str(cell)) > 30 and " " not in str(cell) else "") for cell in row]
+        for row in data
+    ]
     return Listing(name, keys, rows, keys, data)

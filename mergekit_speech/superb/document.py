@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from mergekit_speech.superb.columns import VERSION
 from mergekit_speech.superb.deltas import DRAWS, SEED, Compared, compare
+from mergekit_speech.superb.leaks import leaks
 from mergekit_speech.superb.rows_file import pack_rows
 from mergekit_speech.superb.uncertainty import LEVEL
 
 if TYPE_CHECKING:
     from mergekit_speech.superb.results import BenchReport
-    from mergekit_speech.superb.rows_file import Columns
+from mergekit_speech.superb.rows_file import Columns
+
 
 def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
     """Everything about a bench as plain data, figures as fractions; and the test rows, which it names.
@@ -48,6 +50,7 @@ def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
             "correction": "holm",
             "tested": compared.tested,
         },
+        "notes": leaks(report),
         "attached": [],
     }
     return content, columns

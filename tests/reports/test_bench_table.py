@@ -69,6 +69,12 @@ def test_labels_are_never_taken_for_markup_and_failures_are_told() -> None:
     assert row.endswith("| – |")
 
 
+def test_notes_stand_below() -> None:
+    document = {**bench_document(), "notes": ["tuned: its figures on er flatter it"]}
+    assert "Note: tuned: its figures on er flatter it" in shown(document)
+    assert bench_markdown(document).endswith("\n\nNote: tuned: its figures on er flatter it\n")
+
+
 def test_one_seed_says_what_its_intervals_leave_out() -> None:
     text = bench_markdown(bench_document(bench_of(seeds=1)))
     assert "Test figures in percent, one seed." in text

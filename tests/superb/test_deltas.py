@@ -205,7 +205,8 @@ def test_interval_of_the_score_is_that_of_its_only_task() -> None:
     assert score is not None
     # 79.63 percentage points of PER from the floor to the top.
     assert score.error == pytest.approx(per.error * 100 * 1000 / 79.63)
-    assert (score.p, score.verdict) == (pytest.approx(per.p), "better")
+    assert score.p == pytest.approx(per.p)
+    assert score.verdict == "better"
 
 
 def test_score_leaves_out_metrics_that_do_not_count() -> None:
