@@ -13,7 +13,7 @@ from mergekit_speech.superb.uncertainty import LEVEL
 
 if TYPE_CHECKING:
     from mergekit_speech.superb.results import BenchReport
-from mergekit_speech.superb.rows_file import Columns
+    from mergekit_speech.superb.rows_file import Columns
 
 
 def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
