@@ -11,7 +11,7 @@ from pathlib import Path
 from mergekit_speech.errors import Interrupted, SettingsError
 from mergekit_speech.registry import suggestion
 from mergekit_speech.superb.assignment import Assignment, read_assignments
-from mergekit_speech.superb.engines import open_engine
+from mergekit_speech.superb.engines import engine_versions, open_engine
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.named_encoder import NamedEncoder, read_encoders
 from mergekit_speech.superb.origin import origin_of
@@ -90,7 +90,7 @@ def run_bench(
         )
     assignments = read_assignments(data, tasks, overrides)
     named = read_encoders(encoders)
-    probed = [_describe(encoder) for encoder in named]
+    probed = [describe_encoder(encoder) for encoder in named]
     total = len(named) * len(assignments) * len(seeds)
     ledger = ledger or Ledger()
     with (
@@ -108,8 +108,9 @@ def run_bench(
     if session.faults and not session.done:
         raise session.faults[0]
     facts = tuple(describe_task(assignment) for assignment in assignments)
+    versioned = {**versions(), **engine_versions(engine)}
     return BenchReport(
-        tuple(probed), facts, tuple(seeds), tuple(session.done), references, data, versions(), tuple(session.failures)
+        tuple(probed), facts, tuple(seeds), tuple(session.done), references, data, versioned, tuple(session.failures)
     )
 
 
@@ -138,7 +139,13 @@ def check_seeds(seeds: Sequence[int]) -> None:
             raise SettingsError(f"expected different seeds of at least 0, came {list(seeds)!r}: correct {seed!r}")
 
 
-def _describe(named: NamedEncoder) -> ProbedEncoder:
+def describe_encoder(named: NamedEncoder) -> ProbedEncoder:
+    """What a report says of an encoder.
+
+    Raises:
+        CheckpointError: It cannot be built.
+        ShardError: Its weights are damaged.
+    """
     # Built only to be looked at: what cannot be built must be known before hours of training.
     encoder = named.load()
     weights = sum(parameter.numel() for parameter in encoder.parameters())

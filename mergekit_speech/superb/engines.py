@@ -9,9 +9,15 @@ from mergekit_speech.errors import SettingsError
 from mergekit_speech.registry import suggestion
 from mergekit_speech.superb.results import NATIVE
 from mergekit_speech.superb.s3prl_engine.engine import S3PRL, S3prlEngine
+from mergekit_speech.superb.s3prl_engine.package import VERSION
 from mergekit_speech.tasks.parts.task import Task
 
 ENGINES = (NATIVE, S3PRL)
+
+
+def engine_versions(name: str) -> dict[str, str]:
+    """Versions of what an engine needs beside this toolkit and its own packages."""
+    return {S3PRL: VERSION} if name == S3PRL else {}
 
 
 @contextmanager

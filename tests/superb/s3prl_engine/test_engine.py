@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from mergekit_speech.errors import DataError, EngineError, SettingsError
-from mergekit_speech.superb.engines import open_engine
 from mergekit_speech.superb.named_encoder import read_encoders
 from mergekit_speech.superb.results import ProbedEncoder, ProbeResult
 from mergekit_speech.superb.s3prl_engine import engine as engine_module
@@ -113,16 +112,3 @@ def test_task_without_a_head_is_not_for_it(engine: S3prlEngine, corpus: Path) ->
     bare = replace(assignment(corpus, "ks"), settings=None)
     with pytest.raises(SettingsError, match="expected a task that trains a head, came 'ks': test it here"):
         engine.probe(read_encoders(["fbank"])[0], ENCODER, bare, 0)
-
-
-def test_unknown_engine() -> None:
-    with pytest.raises(SettingsError) as caught, open_engine("s3pr", []):
-        pass
-    assert (
-        str(caught.value) == "expected an engine among native, s3prl, came 's3pr' (did you mean 's3prl'?): correct it"
-    )
-
-
-def test_native_needs_nothing() -> None:
-    with open_engine("native", []) as engine:
-        assert engine is None
