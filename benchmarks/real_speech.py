@@ -125,6 +125,8 @@ def make(name: str, data: Path, work: Path) -> None:
     commands = REPORTS[name](str(data), work, str(report))
     started = time.perf_counter()
     for command in commands:
+        if command[0] == "finetune" and (work / "pr" / "encoder").is_dir():
+            continue
         resumable = [*command, "--overwrite", "--resume"] if command[0] == "bench" else command
         subprocess.run([str(Path(sys.executable).with_name("msm")), *resumable], check=True)
     shutil.rmtree(place, ignore_errors=True)
