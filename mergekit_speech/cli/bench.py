@@ -116,7 +116,6 @@ def command(
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
     from mergekit_speech.reports.folder import PAGE, read_folder
-    from mergekit_speech.superb.leaks import leaks
 
     with out.progress() as progress:
         report = bench(
@@ -141,8 +140,6 @@ def command(
         )
     document = read_folder(output)
     out.table(bench_table(document))
-    for line in leaks(report):
-        out.log(line)
     out.log(f"report: {output / PAGE}")
     out.result({"output": output, **document})
     _refuse_failures(report.failures)

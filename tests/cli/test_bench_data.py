@@ -67,7 +67,7 @@ def test_bad_data_is_named_and_exit_3(data: Path, spoil: Callable[[Path], None],
     spoil(data)
     done = bench(data)
     assert done.exit_code == 3, done.output
-    assert [line for line in done.stderr.splitlines() if said in line and "er" in line]
+    assert said in done.stderr
     assert "Traceback" not in done.output
 
 

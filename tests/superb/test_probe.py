@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder
+from mergekit_speech.registry import TASKS
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.assignment import Assignment
 from mergekit_speech.superb.probe import EVALUATED_TOGETHER, Probe, ProbeBatch, answer, mean_suffices
@@ -16,6 +17,7 @@ from mergekit_speech.superb.states import StateStore
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
+from tests.speech.corpus import make_clip
 from tests.superb.corpus import assignment
 
 
@@ -142,3 +144,53 @@ def test_evaluation_keeps_the_order_of_the_clips(corpus: Path, store: StateStore
         said = [labels_of(job).names[int(probe.predict([clip])[0].argmax())] for clip in numbered]
     answers = answer(probe, job.task, labels_of(job), numbered)
     assert [answers[clip.id] for clip in numbered] == said
+
+
+class Counted:
+    """A store of hidden states that count frames, 50 a second."""
+
+    def read(self, clip: Clip) -> torch.Tensor:
+        frames = torch.arange(round(50 * clip.duration), dtype=torch.float32)
+        return frames[None, :, None].expand(3, -1, 32)
+
+    def read_mean(self, clip: Clip) -> torch.Tensor:
+        return self.read(clip).mean(dim=1, keepdim=True)
+
+
+def heard(task: Task, clip: Clip, *, learning: bool) -> torch.Tensor:
+    torch.manual_seed(3)
+    probe = Probe(task, Labels(("a", "b")), Counted(), depth=3, dim=32)
+    (row,) = probe.features([clip], learning=learning)
+    return row.detach()[:, 0]
+
+
+def test_long_clips_are_cropped_in_training_alone() -> None:
+    task: Task = replace(TASKS.load("pr"), crop=2.0)
+    long, short = make_clip(duration=10.0), make_clip(duration=1.9)
+    cut = heard(task, long, learning=True)
+    assert len(cut) == 100
+    assert torch.allclose(cut, torch.arange(100) + cut[0])
+    assert len({float(heard(replace(task, crop=crop), long, learning=True)[0]) for crop in (2.0, 2.1, 2.2)}) > 1
+    assert len(heard(task, long, learning=False)) == 500
+    assert len(heard(task, short, learning=True)) == 95
+    assert len(heard(replace(task, crop=None), long, learning=True)) == 500
+
+
+def test_mean_of_a_cropped_clip_is_that_of_its_part() -> None:
+    task: Task = TASKS.load("sid")
+    clip = make_clip(duration=20.0)
+    (mean,) = heard(task, clip, learning=True)
+    (whole,) = heard(task, clip, learning=False)
+    assert float(whole) == pytest.approx(499.5)
+    assert float(mean) != pytest.approx(499.5)
+    assert 199.5 <= float(mean) <= 799.5
+
+
+def test_hidden_states_are_masked_in_training_alone() -> None:
+    task: Task = TASKS.load("asr")
+    small = replace(task, probe_head=task.tuning_head)
+    clip = make_clip(duration=10.0)
+    plain = heard(small, clip, learning=False)
+    assert torch.allclose(plain, torch.arange(500.0), rtol=1e-5)
+    assert not torch.allclose(heard(small, clip, learning=True), plain, rtol=1e-5)
+    assert torch.allclose(heard(replace(small, masked=False), clip, learning=True), plain, rtol=1e-5)

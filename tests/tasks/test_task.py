@@ -13,6 +13,7 @@ from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.classification import ClassificationTask
 from mergekit_speech.tasks.parts.ctc import CtcTask
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.slots import SlotTask
 from mergekit_speech.tasks.parts.task import Task
 from tests.speech.corpus import make_clip, write_manifest
 from tests.tasks.definitions import classification_task, ctc_task
@@ -85,11 +86,15 @@ def test_definition_is_named_as_its_file_and_states_its_metrics(name: str) -> No
 def truth_of(task: Task, clip: Clip) -> object:
     if isinstance(task, ClassificationTask):
         return task.label(clip)
+    if isinstance(task, SlotTask):
+        return task.values(clip)
     assert isinstance(task, CtcTask)
     return task.symbols(clip)
 
 
-@pytest.mark.parametrize(("name", "labels"), [("asr", 28), ("pr", 40), ("ks", 12), ("sid", 48), ("er", 4)])
+@pytest.mark.parametrize(
+    ("name", "labels"), [("asr", 28), ("pr", 40), ("ks", 12), ("sid", 48), ("er", 4), ("ic", 37), ("sf", 37)]
+)
 def test_real_speech_trains_and_scores(speech: Path, name: str, labels: int) -> None:
     task: Task = TASKS.load(name)
     splits = task.splits(speech)
