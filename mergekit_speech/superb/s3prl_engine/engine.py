@@ -34,7 +34,8 @@ WORKER = "mergekit_speech.superb.s3prl_engine.worker"
 class S3prlEngine:
     """Trains and tests probes by s3prl's own protocol; a context manager that ends its process.
 
-    Source: SUPERB (arXiv 2105.01051) as `s3prl.problem` of s3prl 0.4.18 has it; `problems` says what differs.
+    Source: SUPERB (arXiv 2105.01051) as `s3prl.problem` of s3prl 0.4.18 has it; what differs say `overrides`,
+    `voices` and `turns`.
     """
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mergekit_speech.encoders.encoder import Encoder
+from mergekit_speech.errors import CheckpointError
 
 NAME = "mergekit_speech"
 
@@ -22,10 +23,17 @@ class EncoderUpstream(nn.Module):
         self.encoder = encoder.requires_grad_(False)
 
     def forward(self, waveforms: Sequence[torch.Tensor]) -> dict[str, Any]:
-        """Encodes waveforms of shape `(samples,)`; `hidden_states` is the encoder's, padded to the longest."""
+        """Encodes waveforms of shape `(samples,)`; `hidden_states` is the encoder's, padded to the longest.
+
+        Raises:
+            CheckpointError: The encoder gives values that are not finite, on which s3prl would train in silence.
+        """
         lengths = torch.tensor([len(waveform) for waveform in waveforms])
         padded = nn.utils.rnn.pad_sequence(list(waveforms), batch_first=True)
-        return {"hidden_states": self.encoder(padded, lengths.to(padded.device)).states}
+        states = self.encoder(padded, lengths.to(padded.device)).states
+        if not all(bool(state.isfinite().all()) for state in states):
+            raise CheckpointError("hidden states are not finite: the encoder's weights, or a clip, are damaged")
+        return {"hidden_states": states}
 
     def get_downsample_rates(self, key: str) -> int:
         """Samples between two frames, of whatever features."""
