@@ -14,6 +14,7 @@ COMMANDS = {
     "merge": "Merge tuned encoders into their base.",
     "statistics": "Gather statistics of an encoder, for merging by data.",
     "bench": "Probe frozen encoders on SUPERB tasks and compare them.",
+    "sweep": "Probe merges along alpha and other settings; pick the best.",
     "compare": "Put the encoders of several benches side by side.",
     "report": "Make the table, plots and page of a report again.",
     "pretrain": "Pre-train a small encoder on unlabelled audio.",

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mergekit_speech.errors import OutputError
-from mergekit_speech.reports.folder import RESULTS, write_folder
-from mergekit_speech.shards.folder import check_free
+from mergekit_speech.reports.folder import check_report_free, write_folder
 from mergekit_speech.superb.bench import CACHE, SEEDS, SILENT, SPEECH_FT, run_bench
 from mergekit_speech.superb.document import document
 from mergekit_speech.superb.ledger import open_ledger
@@ -86,7 +84,7 @@ def bench(
         Interrupted: Ctrl-C; `resume` continues.
     """
     folder = Path(output)
-    _check_output(folder, overwrite=overwrite)
+    check_report_free(folder, overwrite=overwrite)
     ledger = open_ledger(folder, resume=resume, overwrite=overwrite)
     report = run_bench(
         encoders,
@@ -120,9 +118,3 @@ def write_report(report: BenchReport, folder: Path, *, overwrite: bool = False) 
     """
     content, rows = document(report)
     write_folder(content, folder, rows=rows, overwrite=overwrite)
-
-
-def _check_output(folder: Path, *, overwrite: bool) -> None:
-    check_free(folder, overwrite=overwrite)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RESULTS).is_file():
-        raise OutputError(f"{folder} holds files but no {RESULTS}, so it is no report: choose another folder")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mergekit_speech.errors import DataError, OutputError
 from mergekit_speech.reports.kinds import kind_of, page
-from mergekit_speech.shards.folder import whole_folder
+from mergekit_speech.shards.folder import check_free, whole_folder
 from mergekit_speech.superb.columns import VERSION
 
 if TYPE_CHECKING:
@@ -21,6 +21,17 @@ RESULTS = "results.json"
 TABLE = "table.md"
 PAGE = "report.html"
 ROWS = "rows.npz"
+
+
+def check_report_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Check, before any work, that a report may be written here.
+
+    Raises:
+        OutputError: There is something and `overwrite` is not set, or it is no report.
+    """
+    check_free(folder, overwrite=overwrite)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / RESULTS).is_file():
+        raise OutputError(f"{folder} holds files but no {RESULTS}, so it is no report: choose another folder")
 
 
 def write_folder(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mergekit_speech.reports.curve_plot import paint_curves
 from mergekit_speech.reports.curves import Curve, Plot, Point, draw_curves
 from mergekit_speech.reports.listing import markdown_table, rich_table
 from mergekit_speech.reports.sections import Cell, Entry, Figure, Listing, Section
@@ -13,7 +14,7 @@ from mergekit_speech.reports.sections import Cell, Entry, Figure, Listing, Secti
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-CURVES = "curves.svg"
+CURVES, PAINTED = "curves.svg", "curves.png"
 KEYS = ("point", "strategy", "alpha", "task", "metric", "split", "mean", "deviation", "low", "high")
 
 
@@ -37,7 +38,7 @@ def sweep_sections(document: Mapping[str, Any]) -> list[Section]:
 
 
 def plot_curves(document: Mapping[str, Any], folder: Path) -> None:
-    """Writes the curves as `curves.svg`, where a point has an α.
+    """Writes the curves as `curves.svg` and `curves.png`, where a point has an α.
 
     Raises:
         OSError: The file cannot be written.
@@ -45,6 +46,7 @@ def plot_curves(document: Mapping[str, Any], folder: Path) -> None:
     figure = _figure(document)
     if figure is not None:
         (folder / CURVES).write_text(figure.drawing.svg(alone=True) + "\n", encoding="utf-8")
+        paint_curves(_plots(document), folder / PAINTED)
 
 
 def _say(document: Mapping[str, Any]) -> list[str]:
@@ -106,20 +108,28 @@ def _data(document: Mapping[str, Any]) -> list[list[Cell]]:
     ]
 
 
-def _figure(document: Mapping[str, Any]) -> Figure | None:
-    plots = [
+def _plots(document: Mapping[str, Any]) -> list[Plot]:
+    return [
         Plot(f"{task.upper()} {metric['title']} {'↓' if metric['lower_is_better'] else '↑'}", curves)
         for task, metric in _metrics(document)
         if (curves := _curves(document["points"], task, metric["name"]))
     ]
+
+
+def _figure(document: Mapping[str, Any]) -> Figure | None:
+    plots = _plots(document)
     if not plots:
         return None
     caption = "Percent against α with 95 % intervals where they are known; hollow circles: base and tuned encoder."
     return Figure("curves", caption, draw_curves("Metrics against α", plots), KEYS, _data(document))
 
 
+def _series(point: Mapping[str, Any]) -> str:
+    return " ".join([point["strategy"], *(f"{name}={value}" for name, value in point["settings"].items())])
+
+
 def _curves(points: Sequence[Mapping[str, Any]], task: str, metric: str) -> list[Curve]:
-    """A curve for each strategy; base and tuned encoder end all of them."""
+    """A curve for each strategy with its settings; base and tuned encoder end all of them."""
     found: dict[str, list[Point]] = {}
     ends = []
     for point in points:
@@ -136,7 +146,7 @@ def _curves(points: Sequence[Mapping[str, Any]], task: str, metric: str) -> list
         if shown.end:
             ends.append(shown)
         else:
-            found.setdefault(point["strategy"], []).append(shown)
+            found.setdefault(_series(point), []).append(shown)
     if ends and not found:
         found["base and tuned"] = []
     return [Curve(label, sorted([*own, *ends], key=lambda p: p.alpha)) for label, own in found.items()]
