@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mergekit_speech.errors import RecipeError
+from mergekit_speech.merging.documents.yaml_text import read_yaml
 from mergekit_speech.registry import suggestion
 from mergekit_speech.sweeping.alphas import read_alphas
 from mergekit_speech.sweeping.grid import Grid
@@ -32,10 +32,11 @@ def read_grids(path: Path) -> list[Grid]:
         RecipeError: The file cannot be read, or is something else; the message says which grid and why.
         SettingsError: Alphas make no sense.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as fault:
-        raise RecipeError(f"cannot read {path}: {' '.join(str(fault).split())}") from fault
+    text = read_yaml(path)
+    if text.faults:
+        first = text.faults[0]
+        raise RecipeError(f"{path}: line {text.lines.get(first.place, 1)}: {first.text}")
+    content = text.documents[0] if len(text.documents) == 1 else text.documents
     if not isinstance(content, list) or not content:
         raise RecipeError(f"{path}: expected a list of grids, came {content!r:.60}: begin each with a dash")
     return [_read(path, number, entry) for number, entry in enumerate(content, start=1)]
@@ -48,13 +49,10 @@ def _read(path: Path, number: int, entry: object) -> Grid:
         first = fault.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
         known = list(_Entry.model_fields)
-        hint = (
-            f"{suggestion(key, known)}; expected one of {', '.join(known)}"
-            if first["type"] == "extra_forbidden"
-            else ""
-        )
-        raise RecipeError(
-            f"{path}: grid {number}: {key or 'it'}: {first['msg'].lower()}, came {first['input']!r:.60}{hint}"
-        ) from fault
+        if first["type"] == "extra_forbidden":
+            why = f"expected keys among {', '.join(known)}, came {key!r}{suggestion(key, known)}"
+        else:
+            why = f"{key or 'all of it'}: {first['msg'].lower()}, came {first['input']!r:.60}"
+        raise RecipeError(f"{path}: grid {number}: {why}") from fault
     text = read.alphas if isinstance(read.alphas, str) else ",".join(map(str, read.alphas))
     return Grid(read_alphas(text), tuple(read.strategies), read.settings, tuple(read.groups))
