@@ -15,6 +15,7 @@ COMMANDS = {
     "statistics": "Gather statistics of an encoder, for merging by data.",
     "bench": "Probe frozen encoders on SUPERB tasks and compare them.",
     "sweep": "Probe merges along alpha and other settings; pick the best.",
+    "analyze": "Compare features and weights of encoders with their base.",
     "compare": "Put the encoders of several benches side by side.",
     "report": "Make the table, plots and page of a report again.",
     "pretrain": "Pre-train a small encoder on unlabelled audio.",
