@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from mergekit_speech.encoders.filterbank import LogMel
 from mergekit_speech.encoders.pretrained import load_encoder
 from mergekit_speech.errors import CheckpointError, DataError
 from mergekit_speech.speech.clip import Clip
-from mergekit_speech.superb.states import StateStore
+from mergekit_speech.superb.states import StateStore, name_states
+from tests.conftest import ROOT
 from tests.speech.corpus import noise, saved_clip
 
 PLENTY = 1 << 30
@@ -174,3 +178,87 @@ def test_clip_that_is_gone_is_named(clips: list[Clip]) -> None:
         match=r"jsonl:c0: clip .*c0\.wav cannot be read \(No such file or directory\): check the path and the data",
     ):
         StateStore(Counting(), "e", PLENTY).read(clips[0])
+
+
+def test_float16_is_half_the_room_and_as_good_as_not_kept(clips: list[Clip]) -> None:
+    stores = [StateStore(Counting(), "e", budget, form="float16") for budget in (PLENTY, 0)]
+    for store in stores:
+        store.prepare(clips)
+    kept, computed = (store.read(clips[0]) for store in stores)
+    assert torch.equal(kept, computed)
+    assert kept.dtype is torch.float32
+    exact = StateStore(Counting(), "e", 0).read(clips[0])
+    assert not torch.equal(kept, exact)
+    assert torch.allclose(kept, exact, rtol=2**-11)
+
+
+def test_float16_refuses_what_it_cannot_hold(clips: list[Clip]) -> None:
+    class Loud(Counting):
+        def forward(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> Frames:
+            return super().forward(waveforms * 1e7, lengths)
+
+    said = r"encoder e: a hidden state of .*c0\.wav is [\d.e+]+, beyond what float16 holds: keep states as float32"
+    with pytest.raises(CheckpointError, match=said):
+        StateStore(Loud(), "e", PLENTY, form="float16").read(clips[0])
+
+
+def test_same_recording_at_another_loudness_is_another(clips: list[Clip]) -> None:
+    encoder = Counting()
+    store, quiet = StateStore(encoder, "e", PLENTY), replace(clips[0], gain=-6.0)
+    store.prepare([clips[0], quiet])
+    assert encoder.heard == 2
+    assert torch.allclose(store.read(quiet), store.read(clips[0]) * 10 ** (-6 / 20))
+
+
+def test_same_recording_under_another_name_is_heard_once(clips: list[Clip], tmp_path: Path) -> None:
+    encoder = Counting()
+    twin = replace(clips[0], id="twin", path=tmp_path / "twin.wav")
+    twin.path.write_bytes(clips[0].path.read_bytes())
+    store = StateStore(encoder, "e", PLENTY)
+    store.prepare([clips[0], twin])
+    assert encoder.heard == 1
+
+
+def test_name_changes_with_all_that_states_depend_on() -> None:
+    cpu = torch.device("cpu")
+    names = {name_states("a", cpu, "float32"), name_states("b", cpu, "float32"), name_states("a", cpu, "float16")}
+    assert len(names) == 3
+    assert name_states("a", cpu, "float32") in names
+
+
+MEMORY = """
+import re, sys, torch
+from pathlib import Path
+from mergekit_speech.encoders.encoder import Encoder, Frames
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.superb.states import StateStore
+
+class Wide(Encoder):
+    dim, depth, stride = 1024, 25, 160
+    def forward(self, waveforms, lengths):
+        state = waveforms[:, ::160, None].expand(-1, -1, 1024).contiguous()
+        return Frames((state,) * 25, torch.tensor([state.shape[1]]))
+
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) >> 10
+
+clips = [Clip(path.stem, path, 0.5, "train", {}, path.stem) for path in sorted(Path(sys.argv[1]).glob("*.wav"))]
+store = StateStore(Wide(), "e", 1 << 30)
+store.prepare(clips[:2], clips[:2])
+before = own()
+store.prepare(clips, clips)
+total = sum(store.read(clip).nbytes for clip in clips for _ in range(2)) >> 21
+assert store.missing(clips, clips) == 0
+print(total, own() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    for number in range(60):
+        saved_clip(tmp_path, f"c{number}", noise(0.5, number))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    states, memory = map(int, done.stdout.split())
+    assert states > 250
+    assert memory < 60
