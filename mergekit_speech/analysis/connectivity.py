@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
+from pathlib import Path
 
 import numpy as np
 
 from mergekit_speech.analysis.distance import Comparison, compare_checkpoints
 from mergekit_speech.analysis.products import NO_SPREAD, Array, Values
-from mergekit_speech.errors import CheckpointError
+from mergekit_speech.errors import CheckpointError, RecipeError
+from mergekit_speech.merging.card import RECIPE_FILE
+from mergekit_speech.merging.recipe_yaml import read_recipe
+from mergekit_speech.merging.runs import encoder_folder
 
 
 @dataclass(frozen=True)
@@ -96,3 +100,23 @@ def find_line(tuned: Comparison, merged: Comparison) -> Line:
     between = compare_checkpoints(merged.second, tuned.second, base=tuned.first)
     cosine = between.whole.delta_cosine or 0.0
     return Line(alpha=cosine * moved / length, off=moved * sqrt(max(0.0, 1 - cosine**2)) / length)
+
+
+def recorded_tuned(merged: Path) -> Path | None:
+    """The one tuned encoder that a merged one was made of, as its recipe says; None if nothing or more than one is said.
+
+    Args:
+        merged: Folder of the merged encoder.
+
+    Raises:
+        CheckpointError: The recipe names a repository of the hub that cannot be fetched.
+    """
+    recipe = merged / RECIPE_FILE
+    if not recipe.is_file():
+        return None
+    try:
+        tuned = read_recipe(recipe).merge.tuned
+    except RecipeError:
+        return None
+    source = tuned[0].source if len(tuned) == 1 else None
+    return encoder_folder(source) if isinstance(source, Path) else None

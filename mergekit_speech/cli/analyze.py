@@ -18,7 +18,8 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option(
     "--between",
     metavar="TUNED",
-    help="Label or path of the tuned one: check that the features of the others lie between it and BASE.",
+    help="Label or path of the tuned one: check whether features of the others lie between it and BASE."
+    "  [default: the one that a recipe names]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides draws and halves.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Report folder to write.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mergekit_speech.analysis.connectivity import Line, find_line
+from mergekit_speech.analysis.connectivity import Line, find_line, recorded_tuned
 from mergekit_speech.analysis.distance import Comparison, compare_checkpoints
 from mergekit_speech.analysis.features import FeatureComparison, Listener, Mixture, compare_features
 from mergekit_speech.analysis.products import Array
@@ -61,7 +61,8 @@ def analyze(
         folders: Whose clips are heard, of all splits; all folders with a manifest if none is named.
         clips: How many clips are drawn; None for all.
         between: Label or path of a tuned encoder among `others`: features of each other one are compared with the
-            mixture of those of base and tuned at the α at which its weights lie between them.
+            mixture of those of base and tuned at the α at which its weights lie between them. By default so are those of
+            each encoder whose recipe names one tuned encoder, if that one is among `others` too.
         seed: Decides which clips are drawn, and into which half they come.
         heard: Told the number of clips that were heard, and of all.
         overwrite: Replace the report in `output`.
@@ -81,13 +82,13 @@ def analyze(
     if not others:
         raise SettingsError("expected an encoder to compare with the base, came none: name a tuned or merged one")
     named = read_encoders([base, *others])
-    tuned = None if between is None else _find_tuned(named[1:], between)
+    ends = _find_ends(named[1:], between)
     utterances = draw_utterances(Path(data), folders, clips, seed)
     described = [describe_encoder(encoder) for encoder in named]
     deviations, notes = _compare_weights(named)
-    lines = {} if tuned is None else _find_lines(named, tuned.label, deviations)
-    notes += [_say_off(label, line) for label, line in lines.items() if line.off > ON_LINE]
-    mixtures = [Mixture(label, tuned.label, line.alpha) for label, line in lines.items()] if tuned else []
+    lines = {label: _find_line(label, tuned, deviations) for label, tuned in ends.items()}
+    notes += [_say_line(label, ends[label], line) for label, line in lines.items()]
+    mixtures = [Mixture(label, ends[label], line.alpha) for label, line in lines.items()]
     found = _compare_features(named, utterances, mixtures, heard)
     notes += _say_limits(found, described[0].depth, described[0].dim, [each.dim for each in described[1:]])
     document = {
@@ -108,15 +109,21 @@ def analyze(
     return document
 
 
-def _find_tuned(others: Sequence[NamedEncoder], between: str) -> NamedEncoder:
-    for each in others:
-        if between in (each.label, each.source):
-            return each
-    labels = [each.label for each in others]
-    raise SettingsError(
-        f"expected the tuned encoder of --between among {', '.join(labels)}, came {between!r}"
-        f"{suggestion(between, labels)}: name it among the encoders too"
-    )
+def _find_ends(others: Sequence[NamedEncoder], between: str | None) -> dict[str, str]:
+    """The tuned encoder beside each merged one, by label."""
+    if between is None:
+        places = {each.folder.resolve(): each.label for each in others if each.folder is not None}
+        recorded = {each.label: recorded_tuned(each.folder) for each in others if each.folder is not None}
+        found = {label: places.get(folder.resolve()) for label, folder in recorded.items() if folder is not None}
+        return {label: tuned for label, tuned in found.items() if tuned is not None}
+    tuned = next((each.label for each in others if between in (each.label, each.source)), None)
+    if tuned is None:
+        labels = [each.label for each in others]
+        raise SettingsError(
+            f"expected the tuned encoder of --between among {', '.join(labels)}, came {between!r}"
+            f"{suggestion(between, labels)}: name it among the encoders too"
+        )
+    return {each.label: tuned for each in others if each.label != tuned}
 
 
 def _compare_weights(named: Sequence[NamedEncoder]) -> tuple[dict[str, Comparison], list[str]]:
@@ -133,14 +140,13 @@ def _compare_weights(named: Sequence[NamedEncoder]) -> tuple[dict[str, Compariso
     return found, notes
 
 
-def _find_lines(named: Sequence[NamedEncoder], tuned: str, deviations: Mapping[str, Comparison]) -> dict[str, Line]:
-    if tuned not in deviations:
-        raise PairingError(
-            f"expected the parameters of {named[0].label} in {tuned}, came others: --between needs an encoder that was"
-            " tuned from the base"
-        )
-    merged = {label: each for label, each in deviations.items() if label != tuned}
-    return {label: find_line(deviations[tuned], each) for label, each in merged.items()}
+def _find_line(merged: str, tuned: str, deviations: Mapping[str, Comparison]) -> Line:
+    for label in (tuned, merged):
+        if label not in deviations:
+            raise PairingError(
+                f"expected the base's parameters in {label}, came others: leave it out, or do without --between"
+            )
+    return find_line(deviations[tuned], deviations[merged])
 
 
 def _compare_features(
@@ -194,11 +200,11 @@ def _describe_pair(
     }
 
 
-def _say_off(label: str, line: Line) -> str:
-    return (
-        f"{label} is no linear merge: it lies {line.off:.4f} of the line's length beside the line, nearest to"
-        f" α = {line.alpha:.4f}."
-    )
+def _say_line(merged: str, tuned: str, line: Line) -> str:
+    place = f"{merged}: α = {line.alpha:.4f} on the line to {tuned}"
+    if line.off <= ON_LINE:
+        return f"{place}."
+    return f"{place} is nearest; it is no linear merge, but lies {line.off:.4f} of the line's length beside it."
 
 
 def _say_limits(found: FeatureComparison, depth: int, dim: int, dims: Sequence[int]) -> list[str]:
