@@ -13,7 +13,7 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: export HF_HUB_OFFLINE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types $(BENCHES) bench-speech clean
+.PHONY: demo test lint types $(BENCHES) bench-engines bench-speech clean
 
 demo: $(VENV)/installed
 	$(BIN)/msm demo $(ARGS)
@@ -34,7 +34,11 @@ $(BENCHES): bench-%: $(VENV)/installed-dev
 
 bench-agreement: $(VENV)/s3prl/installed
 
-# DATA is a data folder as README.md describes it, with pr, ks, sid and er.
+# DATA is a data folder as README.md describes it, here with all tasks.
+bench-engines: $(VENV)/installed-dev $(VENV)/s3prl/installed
+	$(BIN)/python -m benchmarks.engines --data $(DATA) $(ARGS)
+
+# Here with pr, ks, sid and er.
 bench-speech: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.real_speech --data $(DATA) $(ARGS)
 
@@ -54,7 +58,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
 	$(INSTALL) -e .
 	@touch $@
 
-# A folder that .venv does not see: transformers loads no audio model beside a torchaudio that does not load itself.
+# A folder that only s3prl's own processes see: so s3prl gets the versions that it was tested with, and .venv none of them.
 $(VENV)/s3prl/installed: requirements-s3prl.txt | $(BIN)/python
 	rm -rf $(@D)
 	$(INSTALL) --no-deps --target $(@D) -r requirements-s3prl.txt

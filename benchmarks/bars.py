@@ -48,7 +48,7 @@ def _engine_bars(result: Result | None) -> list[Row]:
     rows: list[Row] = []
     for kind, found in result["checkpoints"].items():
         times = f"{found['times_copy']} × ({found['times_durable_copy']} × with both written out to the disk)"
-        rows.append((f"linear, the engine alone: {kind}", bar, times, _yes(found["times_copy"] <= MOST_TIMES_COPY)))
+        rows.append((f"linear, the engine alone: {kind}", bar, times, yes(found["times_copy"] <= MOST_TIMES_COPY)))
         cost = f"{found['digest_cost']:+.0%} of the engine's time"
         rows.append((f"digests of the inputs: {kind}", "shown only", cost, ""))
     return rows
@@ -62,7 +62,7 @@ def _peer_bars(result: Result | None) -> list[Row]:
             rows.append((title, expected, NOT_MEASURED, ""))
         else:
             times = result["works"][work]["times_faster"][tool]
-            rows.append((title, expected, f"{times} ×", _yes(times >= bar)))
+            rows.append((title, expected, f"{times} ×", yes(times >= bar)))
     return rows
 
 
@@ -74,7 +74,7 @@ def _strategy_bars(result: Result | None) -> list[Row]:
         if found["bar"] is not None:
             worst[found["bar"]] = max(worst.get(found["bar"], (0.0, "")), (found["times_linear"], name))
     return [
-        (f"slowest strategy with this bar: {name}", f"at most {bar:g} × linear", f"{times} ×", _yes(times <= bar))
+        (f"slowest strategy with this bar: {name}", f"at most {bar:g} × linear", f"{times} ×", yes(times <= bar))
         for bar, (times, name) in sorted(worst.items())
     ]
 
@@ -89,7 +89,7 @@ def _memory_bars(result: Result | None) -> list[Row]:
             for budget, peak in peaks.items():
                 worst[int(budget)] = max(worst.get(int(budget), 0), peak)
     return [
-        (f"{title}, --memory {budget >> 20}MB", bar, f"at most {megabytes(peak)} MB", _yes(peak <= budget + ALLOWED))
+        (f"{title}, --memory {budget >> 20}MB", bar, f"at most {megabytes(peak)} MB", yes(peak <= budget + ALLOWED))
         for budget, peak in sorted(worst.items())
     ]
 
@@ -109,7 +109,7 @@ def _kernel_bars(result: Result | None) -> list[Row]:
         bar = f"at least {50 if name == 'ties_with_thresholds' else 85} % of the copy bandwidth"
         found = None if result is None else result[name]
         measured = NOT_MEASURED if found is None else f"{found['share']:.0%}"
-        rows.append((f"GPU, {title}", bar, measured, "" if found is None else _yes(found["reached"])))
+        rows.append((f"GPU, {title}", bar, measured, "" if found is None else yes(found["reached"])))
     return rows
 
 
@@ -118,5 +118,6 @@ def megabytes(size: float) -> str:
     return f"{size / (1 << 20):.0f}"
 
 
-def _yes(reached: bool) -> str:
+def yes(reached: bool) -> str:
+    """Spell whether something is so."""
     return "yes" if reached else "no"

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from benchmarks.bars import NOT_MEASURED, Result, Results, Row, judge, megabytes
+from benchmarks.bars import NOT_MEASURED, Result, Results, Row, judge, megabytes, yes
 from benchmarks.chart import TOOLS, draw_processes
+from benchmarks.engines import BARS
 from benchmarks.origin import ROOT
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS, latest
+from mergekit_speech.superb.engines import ENGINES
 
 README = ROOT / "benchmarks" / "README.md"
 CHART = RESULTS / "processes.svg"
 NAME = "benchmarks.table"
-BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels")
+BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels", "engines")
 
 
 def render(results: Results) -> str:
@@ -39,6 +41,8 @@ def render(results: Results) -> str:
         *_memory(results["memory"]),
         "The same of conversions, and of merges of a base and tuned encoders in files of different programs.",
         *_layouts(results["layouts"]),
+        "## The two engines of `msm bench`",
+        *_engines(results["engines"]),
         "## Where the figures come from",
         _table(("benchmark", "commit", "machine", "load at the end", "versions"), _origins(results)),
     ]
@@ -99,6 +103,44 @@ def _layouts(result: Result | None) -> list[str]:
         return [NOT_MEASURED]
     rows = [(result["checkpoint"], work, megabytes(peak)) for work, peak in result["works"].items()]
     return [_table(("checkpoint", "work", "MB"), rows)]
+
+
+def _engines(result: Result | None) -> list[str]:
+    if result is None:
+        return [NOT_MEASURED]
+    intro = (
+        f"The encoder {result['encoder']}, at the few steps of `engines.PLAN`: mean and standard deviation of test"
+        " figures over seeds, the 95 % interval of the difference of means (Welch), and the median seconds of a probe."
+    )
+    head = (
+        "task",
+        "metric",
+        "seeds",
+        "native",
+        "s3prl",
+        "difference",
+        "agree",
+        "native s",
+        "s3prl s",
+        "times faster",
+        "bar",
+    )
+    rows = [
+        (
+            task,
+            metric,
+            str(found["seeds"]),
+            *(f"{each['means'][engine]:.3f} ± {each['deviations'][engine]:.3f}" for engine in ENGINES),
+            "{:+.3f} to {:+.3f}".format(*each["interval"]),
+            yes(each["agrees"]),
+            *(f"{found['seconds'][engine]:.1f}" for engine in ENGINES),
+            f"{found['times_faster']} ×",
+            f"{BARS[task]:g} ×",
+        )
+        for task, found in result["tasks"].items()
+        for metric, each in found["metrics"].items()
+    ]
+    return [intro, _table(head, rows)]
 
 
 def _origins(results: Results) -> list[Row]:

@@ -59,6 +59,10 @@ class DataError(MsmError):
     exit_code = 3
 
 
+class EngineError(MsmError):
+    """Another program that does the work, such as s3prl, failed at it."""
+
+
 class OutputError(MsmError):
     """The result cannot be written: the path is taken, or the disk is full."""
 

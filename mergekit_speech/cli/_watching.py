@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mergekit_speech.cli.output import Output
@@ -10,7 +11,7 @@ from mergekit_speech.cli.output import Output
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from mergekit_speech.superb.results import ProbeResult
+    from mergekit_speech.superb.results import Failure, ProbeResult
     from mergekit_speech.training.events import Observer
     from mergekit_speech.training.settings import Goal
 
@@ -54,8 +55,17 @@ class BenchWatcher:
             self._all = self._progress.add_task("probes")
         self._progress.update(self._all, completed=done, total=total)
         figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in result.test.items())
-        how = "taken over" if resumed else f"step {result.best_step}, {result.seconds:.0f} s"
+        step = f"step {', '.join(map(str, result.best_steps))}, " if result.best_steps else ""
+        how = "taken over" if resumed else f"{step}{result.seconds:.0f} s"
         self._out.log(f"{done}/{total}  {result.encoder}: {result.task}, seed {result.seed}: {figures} ({how})")
+
+    def failed(self, failure: Failure) -> None:
+        """See `Watcher.failed`."""
+        self._out.log(f"failed: {failure.message}")
+
+    def damaged(self, path: Path) -> None:
+        """See `Watcher.damaged`."""
+        self._out.log(f"{path} was damaged and is deleted: its hidden states are computed again")
 
     def _clear(self) -> None:
         for line in self._progress.task_ids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,9 +10,12 @@ import click
 
 from mergekit_speech.cli._sizes import read_size
 from mergekit_speech.cli.output import Output, common_options
+from mergekit_speech.errors import DataError
 
 if TYPE_CHECKING:
+    from mergekit_speech.superb.results import Failure
     from mergekit_speech.superb.settings import PerTask
+    from mergekit_speech.superb.states import StateFormat
 
 N = TypeVar("N", int, float)
 
@@ -31,6 +34,9 @@ N = TypeVar("N", int, float)
 @click.option("--accumulate", metavar="N", help="Batches in a step.  [default: SUPERB's]")
 @click.option("--evaluate-every", metavar="N", help="Steps between validations.  [default: a 25th of --steps]")
 @click.option(
+    "--folds", type=click.IntRange(min=1), metavar="N", help="Test the first N folds of er alone.  [default: all five]"
+)
+@click.option(
     "--references",
     default="speech-ft",
     show_default=True,
@@ -38,7 +44,38 @@ N = TypeVar("N", int, float)
     help="Reference figures of the SUPERB score: speech-ft or superb-site.",
 )
 @click.option(
-    "--cache", type=read_size, metavar="SIZE", default="4GB", show_default=True, help="Memory for hidden states."
+    "--cache", type=read_size, metavar="SIZE", default="4GB", show_default=True, help="Disk for hidden states."
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Keep hidden states there for later benches.  [default: delete them at the end]",
+)
+@click.option(
+    "--state-format",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="How hidden states are kept; float16 rounds them and takes half of the room.",
+)
+@click.option(
+    "--tune",
+    metavar="lr=RATES",
+    help="Learning rates to choose from on validation clips, for each encoder and task, such as lr=1e-2,1e-3.",
+)
+@click.option(
+    "--tensorboard",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write TensorBoard's events of heads in training there.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "s3prl"]),
+    default="native",
+    show_default=True,
+    help="What trains probes: this toolkit, or s3prl by SUPERB's own protocol, many times slower.",
 )
 @click.option("--resume", is_flag=True, help="Take over the finished probes of an interrupted bench.")
 @click.option("--overwrite", is_flag=True, help="Replace the report in --output.")
@@ -55,8 +92,14 @@ def command(
     batch: str | None,
     accumulate: str | None,
     evaluate_every: str | None,
+    folds: int | None,
     references: str,
     cache: int,
+    store: Path | None,
+    state_format: StateFormat,
+    tune: str | None,
+    tensorboard: Path | None,
+    engine: str,
     resume: bool,
     overwrite: bool,
 ) -> None:
@@ -73,7 +116,7 @@ def command(
     from mergekit_speech.cli._watching import BenchWatcher
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
-    from mergekit_speech.superb.deltas import document
+    from mergekit_speech.reports.folder import PAGE, read_folder
 
     with out.progress() as progress:
         report = bench(
@@ -82,20 +125,53 @@ def command(
             tasks=_split(tasks),
             output=output,
             seeds=[_number(text, int, "--seeds") for text in _split(seeds)],
-            steps=_per_task(steps, int, "--steps"),
+            **_numbers(steps, batch, accumulate, evaluate_every),
             learning_rate=_per_task(lr, float, "--lr"),
-            clips=_per_task(batch, int, "--batch"),
-            accumulate=_per_task(accumulate, int, "--accumulate"),
-            evaluate_every=_per_task(evaluate_every, int, "--evaluate-every"),
+            folds=folds,
             references=references,
             cache=cache,
+            store=store,
+            state_format=state_format,
+            tune=_rates(tune),
+            tensorboard=tensorboard,
             watcher=BenchWatcher(out, progress),
+            engine=engine,
             resume=resume,
             overwrite=overwrite,
         )
-    out.table(bench_table(report))
-    out.log(f"report: {output}")
-    out.result({"output": output, **document(report)})
+    document = read_folder(output)
+    out.table(bench_table(document))
+    out.log(f"report: {output / PAGE}")
+    out.result({"output": output, **document})
+    _refuse_failures(report.failures)
+
+
+def _refuse_failures(failures: Sequence[Failure]) -> None:
+    if failures:
+        raise DataError(
+            f"{len(failures)} of what was to be probed failed, the first: {failures[0].message}; all else is in the"
+            " report, and --resume --overwrite tries these again"
+        )
+
+
+def _numbers(
+    steps: str | None, batch: str | None, accumulate: str | None, evaluate_every: str | None
+) -> dict[str, PerTask[int]]:
+    return {
+        "steps": _per_task(steps, int, "--steps"),
+        "clips": _per_task(batch, int, "--batch"),
+        "accumulate": _per_task(accumulate, int, "--accumulate"),
+        "evaluate_every": _per_task(evaluate_every, int, "--evaluate-every"),
+    }
+
+
+def _rates(text: str | None) -> list[float]:
+    if text is None:
+        return []
+    name, _, rates = text.partition("=")
+    if name.strip() != "lr" or not _split(rates):
+        raise click.UsageError(f"expected lr=RATE,RATE,… for --tune, came {text!r}")
+    return [_number(rate, float, "--tune") for rate in _split(rates)]
 
 
 def _split(text: str) -> list[str]:

@@ -14,6 +14,7 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option("--task", required=True, metavar="NAME", help="Task to tune on; `msm tasks` lists them.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
+@click.option("--fold", type=int, help="Fold to leave out and test, for er.  [default: the first]")
 @click.option("--steps", type=int, help="Optimizer steps.  [default: the task's]")
 @click.option("--lr", type=float, help="Peak learning rate.  [default: the task's]")
 @click.option("--batch", type=int, help="Clips in a batch.  [default: the task's]")
@@ -35,6 +36,7 @@ def command(
     task: str,
     data: Path,
     output: Path,
+    fold: int | None,
     steps: int | None,
     lr: float | None,
     batch: int | None,
@@ -79,6 +81,7 @@ def command(
             data=data,
             output=output,
             settings=settings,
+            fold=fold,
             observers=[line],
             resume=resume,
             overwrite=overwrite,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mergekit_speech.cli._lists import read_value
 from mergekit_speech.cli._plan import show_plan
 from mergekit_speech.cli._signals import ending_as_error
 from mergekit_speech.cli._sizes import read_size
@@ -232,17 +233,6 @@ def _read_settings(settings: tuple[str, ...]) -> dict[str, Any]:
             raise click.UsageError(f"expected --set NAME=VALUE, came {each!r}")
         if name in found:
             raise click.UsageError(f"expected --set {name} once, came {each!r} again; commas give one per encoder")
-        values = [_read_value(part.strip()) for part in text.split(",")]
+        values = [read_value(part.strip()) for part in text.split(",")]
         found[name] = values if len(values) > 1 else values[0]
     return found
-
-
-def _read_value(text: str) -> bool | int | float | str:
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TextIO
@@ -102,10 +103,31 @@ def common_options(function: Callable[Concatenate[Output, P], None]) -> Callable
         if out.quiet or out.json or not sys.stderr.isatty():
             os.environ.update(SILENT_HUB)
         # A library that prints must not spoil the document.
-        with redirect_stdout(sys.stderr) if out.json else nullcontext():
+        with redirect_stdout(sys.stderr) if out.json else nullcontext(), _told(out):
             _run(functools.partial(function, out, *args, **kwargs), debug=out.debug)
 
     return wrapper
+
+
+class _Lines(logging.Handler):
+    """What the library logs, as lines of a command."""
+
+    def __init__(self, out: Output) -> None:
+        super().__init__()
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._out.log(record.getMessage())
+
+
+@contextmanager
+def _told(out: Output) -> Iterator[None]:
+    logger, lines = logging.getLogger("mergekit_speech"), _Lines(out)
+    logger.addHandler(lines)
+    try:
+        yield
+    finally:
+        logger.removeHandler(lines)
 
 
 def _run(body: Callable[[], None], *, debug: bool) -> None:

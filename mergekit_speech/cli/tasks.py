@@ -51,21 +51,37 @@ def _describe(task: Task, out: Output) -> None:
     from rich.text import Text
 
     metrics = ", ".join(f"{m.title} ({'lower' if m.lower_is_better else 'higher'} is better)" for m in task.metrics)
-    out.table(Text(f"{task.name}: {task.title}\n\nreads    DATA/{task.name}/manifest.jsonl, field {task.field!r}"))
-    out.table(Text(f"reports  {metrics}; the first one picks the checkpoint\n"))
+    folders = " or ".join(f"DATA/{folder}/manifest.jsonl" for folder in task.folders or (task.name,))
+    chooses = "the first one picks the checkpoint" if task.trains else "the first one picks the hidden state"
+    about = _about(task)
+    out.table(Text(f"{about or f'{task.name}: {task.title}'}\n\nreads    {folders}, field {task.field!r}"))
+    out.table(Text(f"reports  {metrics}; {chooses}\n"))
+    budgets = {"fine-tuning": task.tuning, "probing": task.probing} if task.trains else {}
     table = Table(
         "default budget", "steps", "learning rate", "clips a batch", "batches a step", "steps to a validation"
     )
-    budgets = {"fine-tuning": task.tuning, "probing": task.probing}
     for name, budget in budgets.items():
-        table.add_row(name, *map(str, asdict(budget).values()))
-    out.table(table)
+        shown = (budget.steps, budget.learning_rate, budget.clips, budget.accumulate, budget.evaluate_every)
+        table.add_row(name, *map(str, shown))
+    out.table(table if budgets else Text("trains no head, so an encoder cannot be fine-tuned on it"))
     out.result(
         {
             "name": task.name,
             "title": task.title,
+            "about": about,
             "field": task.field,
+            "trains": task.trains,
             "metrics": [asdict(metric) for metric in task.metrics],
             "budgets": {name: asdict(budget) for name, budget in budgets.items()},
         }
     )
+
+
+def _about(task: Task) -> str:
+    """What the module of a built-in task says of it, a paragraph a line; empty for a plugin's."""
+    import inspect
+    import sys
+
+    module = sys.modules.get(f"{TASKS.package}.{task.name}")
+    paragraphs = (inspect.getdoc(module) or "").split("\n\n") if module else []
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)

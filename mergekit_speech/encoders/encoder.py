@@ -40,6 +40,11 @@ class Encoder(nn.Module, abc.ABC):
     depth: int
     stride: int
 
+    @property
+    def hears_padding(self) -> bool:
+        """Whether the states of a row change with the padding behind it, so that only equal lengths share a batch."""
+        return True
+
     @abc.abstractmethod
     def forward(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> Frames:
         """Encodes a batch.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from mergekit_speech.encoders.native_parts import do_without_native_parts
 from mergekit_speech.errors import CheckpointError
 from mergekit_speech.layouts.names import NEVER_MERGED
 
@@ -123,5 +124,6 @@ def family_of(model_type: object, where: object) -> Family:
 
 
 def _import(dotted: str) -> Any:
+    do_without_native_parts()
     module, _, name = dotted.rpartition(".")
     return getattr(import_module(module), name)

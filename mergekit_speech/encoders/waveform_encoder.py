@@ -41,6 +41,13 @@ class WaveformEncoder(PretrainedEncoder):
         model.feature_extractor._requires_grad = False
         convolve_in_float32(model.encoder.pos_conv_embed)
 
+    @property
+    def hears_padding(self) -> bool:
+        """See `Encoder.hears_padding`: a CNN with a group norm does, and so does a mask of one frame too many."""
+        grouped = getattr(self.model.config, "feat_extract_norm", "layer") == "group"
+        blurred = self.conventions == "fairseq" and self.family.padding is Padding.SLOTS
+        return grouped or blurred or self.family.padding is Padding.NONE
+
     @classmethod
     def open(cls, model: Any, family: Family, folder: Path) -> Self:
         """See `PretrainedEncoder.open`."""

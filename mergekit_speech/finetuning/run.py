@@ -12,7 +12,8 @@ import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
-from mergekit_speech.finetuning.evaluation import evaluate
+from mergekit_speech.errors import SettingsError
+from mergekit_speech.finetuning.evaluation import answer
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.schedule import thaw_step
 from mergekit_speech.finetuning.settings import FinetuneSettings
@@ -21,9 +22,11 @@ from mergekit_speech.merging.runs import encoder_folder
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits, ClipStream
-from mergekit_speech.speech.clip import Clip
+from mergekit_speech.speech.batches import BatchLimits
+from mergekit_speech.tasks.parts.drawing import draw
+from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
@@ -66,6 +69,7 @@ def finetune(
     data: str | Path,
     output: str | Path,
     settings: FinetuneSettings | None = None,
+    fold: int | None = None,
     observers: Sequence[Observer] = (),
     resume: bool = False,
     overwrite: bool = False,
@@ -80,37 +84,49 @@ def finetune(
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
         settings: How; None takes the task's own, changed by `changes`.
+        fold: Number of the fold to leave out and test, where the task has several; None leaves out the first.
         observers: Told of every step, beside the files of the run.
         resume: Continue the run in `output`.
         overwrite: Replace the run in `output`.
         changes: Arguments of `FinetuneSettings.of`, such as `steps=2000`.
 
     Raises:
-        SettingsError: A setting is out of range, or the run to resume was started differently.
+        SettingsError: A setting is out of range, the task trains no head, or the run to resume was started differently.
         CheckpointError: `base` is not an encoder.
         DataError: The data cannot be used.
         OutputError: `output` is taken, or the disk is full.
         Interrupted: Ctrl-C; `resume` continues.
     """
     definition = TASKS.load(task)
+    if not definition.trains:
+        raise SettingsError(
+            f"task {task!r} trains no head, so no encoder can be fine-tuned on it: choose another (`msm tasks`), and"
+            f" measure with `msm bench --tasks {task}`"
+        )
     chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
     chosen.loop()
     base, data, folder = encoder_folder(Path(base)), Path(data), RunFolder(Path(output))
-    splits, encoder = definition.splits(data), load_encoder(base)
-    folder.open(_record(base, definition, data, chosen), resume=resume, overwrite=overwrite)
+    splits, encoder = _splits(definition, data, fold), load_encoder(base)
+    folder.open(_record(base, definition, data, splits, chosen), resume=resume, overwrite=overwrite)
     labels, audio = definition.labels(splits.train), AudioStore()
     torch.manual_seed(chosen.seed)
     learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
-
-    def judge(clips: Sequence[Clip]) -> Mapping[str, float]:
-        return evaluate(learner, definition, labels, clips, audio)
-
-    feed = Feed(
-        ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed), TaskBatches(definition, labels, audio)
-    )
-    loop = _loop(learner, feed, chosen, lambda: judge(splits.valid), goal_of(definition), folder, observers)
+    examination = Examination(definition, splits, lambda clips: answer(learner, definition, labels, clips, audio))
+    stream = draw(definition, splits.train, labels, BatchLimits(clips=chosen.clips), chosen.seed)
+    feed = Feed(stream, TaskBatches(definition, labels, audio, chosen.seed))
+    loop = _loop(learner, feed, chosen, examination.validate, goal_of(definition), folder, observers)
     outcome = loop.run(resume=resume)
-    return _write(folder, learner, labels, base, outcome, judge(splits.test))
+    test = definition.figures(examination.conclude()[1])
+    return _write(folder, learner, labels, base, outcome, test)
+
+
+def _splits(task: Task, data: Path, fold: int | None) -> Splits:
+    folds = task.folds(data)
+    for splits in folds:
+        if fold in (None, splits.fold):
+            return splits
+    known = ", ".join(str(splits.fold) for splits in folds if splits.fold is not None)
+    raise SettingsError(f"expected one of the folds of task {task.name!r} ({known or 'it has none'}), came {fold!r}")
 
 
 def _loop(
@@ -127,8 +143,7 @@ def _loop(
     return Loop(learner, feed, settings.loop(), validate, goal, checkpoints, [*files, *observers])
 
 
-def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> dict[str, Any]:
-    manifest = data / task.name / "manifest.jsonl"
+def _record(base: Path, task: Task, data: Path, splits: Splits, settings: FinetuneSettings) -> dict[str, Any]:
     return {
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
@@ -136,7 +151,8 @@ def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> d
         "settings": asdict(settings),
         "data": {
             "path": str(data.resolve()),
-            "manifest": f"sha256:{hashlib.sha256(manifest.read_bytes()).hexdigest()}",
+            "manifest": f"sha256:{hashlib.sha256(task.manifest(data).read_bytes()).hexdigest()}",
+            **({} if splits.fold is None else {"fold": splits.fold}),
         },
         "versions": versions(),
     }

@@ -21,7 +21,7 @@ from mergekit_speech.merging.streams import Key, Room, StepReader, Warn
 from mergekit_speech.merging.terms import Mix
 from mergekit_speech.shards.digest import digest_parameter
 from mergekit_speech.shards.dtypes import FLOATS, SIZES
-from mergekit_speech.shards.reader import Weights
+from mergekit_speech.shards.reader import Checkpoint, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,12 +49,14 @@ class Process:
         sink: Where results go.
         digest: Whether to digest the inputs.
         warn: What to do about NaN and infinity; None to refuse them.
+        open: Gives the bytes of an input, to be entered.
     """
 
     plan: Plan
     sink: Sink
     digest: bool = True
     warn: Warn | None = None
+    open: Callable[[Checkpoint], Weights] = open_weights
 
     def run(self, done: Mapping[str, Mapping[Key, bytes]], finish: Callable[[Step, Digests], None]) -> Digests:
         """Do all steps that are not done yet.
@@ -68,7 +70,7 @@ class Process:
         """
         keep_freed_blocks()
         with ExitStack() as stack:
-            weights = [stack.enter_context(open_weights(checkpoint)) for checkpoint in self.plan.inputs]
+            weights = [stack.enter_context(self.open(checkpoint)) for checkpoint in self.plan.inputs]
             stack.enter_context(_one_thread_each(self.plan))
             crew = stack.enter_context(Crew(self.plan.threads, self.plan.memory))
             work = _Work(self, weights, crew)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mergekit_speech.errors import OutputError
-from mergekit_speech.reports.bench_plot import plot_deltas
-from mergekit_speech.reports.bench_table import bench_markdown
-from mergekit_speech.shards.folder import check_free, whole_folder
+from mergekit_speech.reports.folder import check_report_free, write_folder
 from mergekit_speech.superb.bench import CACHE, SEEDS, SILENT, SPEECH_FT, run_bench
-from mergekit_speech.superb.deltas import document
+from mergekit_speech.superb.document import document
 from mergekit_speech.superb.ledger import open_ledger
-from mergekit_speech.superb.results import BenchReport
+from mergekit_speech.superb.results import NATIVE, BenchReport
 from mergekit_speech.superb.settings import Overrides, PerTask
+from mergekit_speech.superb.states import StateFormat
 from mergekit_speech.superb.watching import Watcher
-
-RESULTS = "results.json"
-TABLE = "table.md"
-PLOT = "deltas"
 
 
 def bench(
@@ -34,9 +27,15 @@ def bench(
     clips: PerTask[int] = None,
     accumulate: PerTask[int] = None,
     evaluate_every: PerTask[int] = None,
+    folds: int | None = None,
     references: str = SPEECH_FT,
     cache: int = CACHE,
+    store: str | Path | None = None,
+    state_format: StateFormat = "float32",
+    tune: Sequence[float] = (),
+    tensorboard: str | Path | None = None,
     watcher: Watcher = SILENT,
+    engine: str = NATIVE,
     resume: bool = False,
     overwrite: bool = False,
 ) -> BenchReport:
@@ -61,14 +60,22 @@ def bench(
         clips: Clips in a batch, one number or by task.
         accumulate: Batches in a step, one number or by task.
         evaluate_every: Steps between two validations, one number or by task.
+        folds: How many folds of a task that has several are tested, the first ones; None tests all of them.
         references: Set of reference figures for the SUPERB score: `speech-ft` or `superb-site`.
-        cache: Bytes of hidden states to keep in memory; what does not fit is computed again each time.
+        cache: Bytes of hidden states to keep on disk; what does not fit is computed again each time.
+        store: Folder where hidden states are kept for later benches too; by default they are deleted at the end.
+        state_format: How hidden states are kept; float16 rounds them and takes half of the room.
+        tune: Learning rates to choose from for each encoder and task, on validation clips alone.
+        tensorboard: Folder for TensorBoard's events of every head in training.
         watcher: Told how it goes.
-        resume: Take over the finished probes of an interrupted bench with the same encoders, data and settings.
+        engine: What trains probes: `native`, or `s3prl` for SUPERB's own protocol, which needs s3prl.
+        resume: Take over the finished probes of an interrupted bench with the same encoders, data and settings, or of
+            one of which some probes failed.
         overwrite: Replace the report in `output`.
 
     Raises:
-        SettingsError: A setting is out of range or unknown.
+        SettingsError: A setting is out of range or unknown, or the engine is not installed.
+        EngineError: The engine fails.
         StrategyError: A task is unknown or cannot be loaded.
         DataError: A task's data cannot be used.
         CheckpointError: An encoder cannot be built.
@@ -77,38 +84,37 @@ def bench(
         Interrupted: Ctrl-C; `resume` continues.
     """
     folder = Path(output)
-    _check_output(folder, overwrite=overwrite)
+    check_report_free(folder, overwrite=overwrite)
     ledger = open_ledger(folder, resume=resume, overwrite=overwrite)
     report = run_bench(
         encoders,
         Path(data),
         tasks,
         seeds=seeds,
-        overrides=Overrides(steps, learning_rate, clips, accumulate, evaluate_every),
+        overrides=Overrides(steps, learning_rate, clips, accumulate, evaluate_every, folds),
         references=references,
         cache=cache,
+        store=Path(store) if store else None,
+        state_format=state_format,
+        tune=tune,
         ledger=ledger,
         watcher=watcher,
+        engine=engine,
+        events=Path(tensorboard) if tensorboard else None,
     )
     write_report(report, folder, overwrite=overwrite)
-    ledger.remove()
+    # With it, what failed can be tried again without the rest.
+    if not report.failures:
+        ledger.remove()
     return report
 
 
 def write_report(report: BenchReport, folder: Path, *, overwrite: bool = False) -> None:
-    """Writes results, table and plot into a folder that appears whole or not at all.
+    """Writes results, test rows, table, plot and page into a folder that appears whole or not at all.
 
     Raises:
         OutputError: The folder is taken, or the disk is full.
+        DataError: Two probes of a task were tested on different items.
     """
-    with whole_folder(folder, overwrite=overwrite) as partial:
-        text = json.dumps(document(report), indent=2, ensure_ascii=False)
-        (partial / RESULTS).write_text(f"{text}\n", encoding="utf-8")
-        (partial / TABLE).write_text(bench_markdown(report), encoding="utf-8")
-        plot_deltas(report, partial / PLOT)
-
-
-def _check_output(folder: Path, *, overwrite: bool) -> None:
-    check_free(folder, overwrite=overwrite)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / RESULTS).is_file():
-        raise OutputError(f"{folder} holds files but no {RESULTS}, so it is no report: choose another folder")
+    content, rows = document(report)
+    write_folder(content, folder, rows=rows, overwrite=overwrite)

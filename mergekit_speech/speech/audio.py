@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,15 @@ SHORTEST = 400
 TOLERANCE = 0.1
 """Seconds by which a clip may be shorter than its manifest says."""
 
+_log = logging.getLogger(__name__)
+# Rates and channel counts of which nothing more is to be said.
+_known = {(SAMPLE_RATE, 1)}
+
 
 def read_audio(path: Path) -> Waveform:
     """Reads a recording of any rate and channel count that libsndfile knows.
+
+    The first one of a rate and channel count that has to be converted is logged.
 
     Returns:
         Samples in [-1, 1], float32, shape `(samples,)`, at 16 kHz; channels are averaged.
@@ -41,6 +48,7 @@ def read_audio(path: Path) -> Waveform:
         raise DataError(f"clip {path} holds no samples: drop it from the manifest")
     if not np.isfinite(mono).all():
         raise DataError(f"clip {path} holds samples that are not finite: replace it or drop it")
+    _tell(path, rate, samples.shape[1])
     if rate != SAMPLE_RATE:
         mono = _resample(mono, rate)
     if len(mono) < SHORTEST:
@@ -49,6 +57,25 @@ def read_audio(path: Path) -> Waveform:
             f" {SHORTEST / SAMPLE_RATE * 1000:g} ms of one frame: drop it from the manifest"
         )
     return mono
+
+
+def _tell(path: Path, rate: int, channels: int) -> None:
+    if (rate, channels) not in _known:
+        _known.add((rate, channels))
+        _log.warning(
+            f"recordings of {rate} Hz and {channels} channel{'s' * (channels > 1)}, such as {path}, are converted to"
+            f" {SAMPLE_RATE} Hz and 1 channel as they are read"
+        )
+
+
+def read_clip(clip: Clip) -> Waveform:
+    """Reads a clip as its task wants to hear it: as `read_audio`, amplified by the clip's gain.
+
+    Raises:
+        DataError: As `read_audio`.
+    """
+    samples = read_audio(clip.path)
+    return samples * np.float32(10 ** (clip.gain / 20)) if clip.gain else samples
 
 
 def _resample(samples: Waveform, rate: int) -> Waveform:
@@ -68,7 +95,7 @@ class AudioStore:
             budget: Bytes of decoded audio to keep (64,000 a second).
         """
         self._left = budget
-        self._kept: dict[Path, Waveform] = {}
+        self._kept: dict[tuple[Path, float], Waveform] = {}
 
     def read(self, clip: Clip) -> Waveform:
         """Returns the clip's samples, shape `(samples,)`; callers must not write to them.
@@ -76,10 +103,10 @@ class AudioStore:
         Raises:
             DataError: As `read_audio`, or the file holds less than the manifest says, as one that was cut short does.
         """
-        kept = self._kept.get(clip.path)
+        kept = self._kept.get((clip.path, clip.gain))
         if kept is not None:
             return kept
-        samples = read_audio(clip.path)
+        samples = read_clip(clip)
         if len(samples) / SAMPLE_RATE < clip.duration - TOLERANCE:
             raise DataError(
                 f"{clip.source}: clip {clip.path} holds {len(samples) / SAMPLE_RATE:.2f} s of the {clip.duration:.2f} s"
@@ -87,5 +114,5 @@ class AudioStore:
             )
         if samples.nbytes <= self._left:
             self._left -= samples.nbytes
-            self._kept[clip.path] = samples
+            self._kept[clip.path, clip.gain] = samples
         return samples

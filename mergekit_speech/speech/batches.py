@@ -48,6 +48,9 @@ class Position:
     batch: int = 0
 
 
+START = Position()
+
+
 @dataclass(frozen=True)
 class BatchLimits:
     """How large a batch may become; whichever limit is reached first closes it.
@@ -104,7 +107,7 @@ class ClipStream:
         self._limits = limits
         self._seed = seed
 
-    def batches(self, start: Position = Position()) -> Iterator[tuple[Position, list[Clip]]]:
+    def batches(self, start: Position = START) -> Iterator[tuple[Position, list[Clip]]]:
         """Yields batches for ever, each with the position that comes after it."""
         epoch, skip = start.epoch, start.batch
         while True:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.masking import specaugment
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.learner import Learner
 
@@ -33,7 +34,7 @@ class ProbeBatch:
 
     Attributes:
         clips: In the order of the targets.
-        targets: Label indices of each clip, int64, shape `(symbols,)`.
+        targets: See `Task.targets`.
     """
 
     clips: Sequence[Clip]
@@ -59,31 +60,39 @@ class Probe(Learner):
         super().__init__()
         self.layers = nn.Parameter(torch.zeros(depth))
         self.head = task.probe_head(dim, len(labels))
-        self._task = task
-        self._read = states.read_mean if mean_suffices(task) else states.read
+        self._task, self._states = task, states
 
     def forward(self, batch: ProbeBatch) -> torch.Tensor:
-        """See `Learner.forward`."""
-        output, lengths = self.predict(batch.clips)
+        """See `Learner.forward`; long clips are cropped, and states masked, as the task wants it."""
+        output, lengths = self._run(self.features(batch.clips, learning=True))
         return self._task.loss(output, lengths, batch.targets)
 
-    def predict(self, clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(self, clips: Sequence[Clip]) -> tuple[Any, torch.Tensor]:
         """Runs the head.
 
         Returns:
             The head's output and the frames of each row that hold audio, int64, shape `(batch,)`.
         """
-        rows = self.features(clips)
-        lengths = torch.tensor([len(row) for row in rows], device=self.layers.device)
-        output: torch.Tensor = self.head(_pad(rows), lengths)
-        return output, lengths
+        return self._run(self.features(clips))
 
-    def features(self, clips: Sequence[Clip]) -> list[torch.Tensor]:
+    def features(self, clips: Sequence[Clip], *, learning: bool = False) -> list[torch.Tensor]:
         """The weighted sum for each clip, shape `(frames, dim)`; one frame where the mean suffices."""
         weights = self.layers.softmax(dim=0)
         # A product of a vector and a view: states are never copied, nor padded at full depth.
-        states = (self._read(clip).to(self.layers.device) for clip in clips)
-        return [(weights @ layers.flatten(1)).view(layers.shape[1:]) for layers in states]
+        states = (self._heard(clip, learning).to(self.layers.device) for clip in clips)
+        rows = [(weights @ layers.flatten(1)).view(layers.shape[1:]) for layers in states]
+        return [specaugment(row) for row in rows] if learning and self._task.masked else rows
+
+    def _heard(self, clip: Clip, learning: bool) -> torch.Tensor:
+        mean = mean_suffices(self._task)
+        if not (learning and is_cropped(self._task, clip)):
+            return self._states.read_mean(clip) if mean else self._states.read(clip)
+        part = _crop(self._states.read(clip), (self._task.crop or 0) / clip.duration)
+        return part.mean(dim=1, keepdim=True) if mean else part
+
+    def _run(self, rows: Sequence[torch.Tensor]) -> tuple[Any, torch.Tensor]:
+        lengths = torch.tensor([len(row) for row in rows], device=self.layers.device)
+        return self.head(_pad(rows), lengths), lengths
 
     def layer_weights(self) -> list[float]:
         """The share of each hidden state in the sum, the input of the first layer first."""
@@ -95,16 +104,29 @@ def mean_suffices(task: Task) -> bool:
     return bool(getattr(task.probe_head, "mean_suffices", False))
 
 
-def evaluate(probe: Probe, task: Task, labels: Labels, clips: Sequence[Clip]) -> Mapping[str, float]:
-    """Every metric of the task over a split, as fractions."""
-    answers: dict[str, list[str]] = {}
+def is_cropped(task: Task, clip: Clip) -> bool:
+    """Whether training hears a part of the clip alone, for which all of its frames are needed."""
+    return task.crop is not None and clip.duration > task.crop
+
+
+def answer(probe: Probe, task: Task, labels: Labels, clips: Sequence[Clip]) -> Mapping[str, Any]:
+    """The probe's answer to each clip, by the clip's id."""
+    answers: dict[str, Any] = {}
     by_length = sorted(clips, key=lambda clip: clip.duration)
     with torch.no_grad():
         for start in range(0, len(by_length), EVALUATED_TOGETHER):
             batch = by_length[start : start + EVALUATED_TOGETHER]
             said = task.decode(*probe.predict(batch), labels)
-            answers.update(zip((clip.source for clip in batch), said, strict=True))
-    return task.score([answers[clip.source] for clip in clips], [task.answer(clip) for clip in clips])
+            answers.update(zip((clip.id for clip in batch), said, strict=True))
+    return answers
+
+
+def _crop(states: torch.Tensor, share: float) -> torch.Tensor:
+    """A random stretch of states `(depth, frames, dim)`; those of a waveform cut first would hear less around them."""
+    frames = states.shape[1]
+    kept = max(1, round(share * frames))
+    start = int(torch.randint(0, frames - kept + 1, ()))
+    return states[:, start : start + kept]
 
 
 def _pad(rows: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -1,4 +1,9 @@
-"""SID: speaker identification. Manifest field `label`: the speaker."""
+"""SID: speaker identification. Manifest field `label`: the speaker.
+
+Probed as SUPERB does: training hears 8 seconds of a longer clip, cut out at random. A probe cuts hidden states, since
+those of the whole clip are at hand; SUPERB cuts the recording. States at the ends of a cut have then heard more around
+them, as all states have in the test, where clips are whole. Fine-tuning cuts the recording.
+"""
 
 from mergekit_speech.tasks.parts.classification import ACCURACY, ClassificationTask
 from mergekit_speech.tasks.parts.heads import MeanPooledLinear
@@ -13,4 +18,6 @@ TASK = ClassificationTask(
     tuning_head=MeanPooledLinear,
     probing=Budget(steps=200_000, learning_rate=1e-4, clips=8, accumulate=4, evaluate_every=5000),
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=8, accumulate=4, evaluate_every=2000),
+    apart=False,
+    crop=8.0,
 )

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
-from mergekit_speech.speech.batches import ClipStream, Position
+from mergekit_speech.speech.batches import START, Position
 from mergekit_speech.speech.clip import Clip
 
 Collate = Callable[[Sequence[Clip], int], Any]
 """Turns clips into a batch; the number counts batches from 0 over the whole run and may seed random crops."""
 
 
+class Stream(Protocol):
+    """Where clips come from."""
+
+    def batches(self, start: Position = START) -> Iterator[tuple[Position, list[Clip]]]:
+        """Yields batches for ever, each with the position that comes after it."""
+
+
 class Feed:
     """Batches of a stream, made ready one ahead in a thread, since decoding and padding leave Python's lock."""
 
-    def __init__(self, stream: ClipStream, collate: Collate) -> None:
+    def __init__(self, stream: Stream, collate: Collate) -> None:
         """Joins a stream with the way its clips become batches."""
         self._stream = stream
         self._collate = collate

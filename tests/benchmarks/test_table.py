@@ -36,6 +36,25 @@ RESULTS: dict[str, dict[str, Any] | None] = {
     "memory": {**ORIGIN, "checkpoints": {"small": {"ties": {str(64 << 20): 30 << 20, str(256 << 20): 300 << 20}}}},
     "layouts": {**ORIGIN, "checkpoint": "small", "bar_bytes": 84 << 20, "works": {"there": 7 << 20, "back": 85 << 20}},
     "kernels": None,
+    "engines": {
+        **ORIGIN,
+        "encoder": "ear",
+        "tasks": {
+            "pr": {
+                "seeds": 5,
+                "metrics": {
+                    "per": {
+                        "means": {"native": 0.25, "s3prl": 0.3},
+                        "deviations": {"native": 0.01, "s3prl": 0.02},
+                        "interval": [-0.1, 0.004],
+                        "agrees": True,
+                    }
+                },
+                "seconds": {"native": 2.0, "s3prl": 9.0},
+                "times_faster": 4.5,
+            }
+        },
+    },
 }
 
 
@@ -65,6 +84,7 @@ def test_readme_is_up_to_date() -> None:
         "| small | ties | 30 | 300 |",
         "| engine | abc | Abacus, 2 cores | 0.2 | numpy 2 |",
         "| kernels | not measured |  |  |  |",
+        "| pr | per | 5 | 0.250 ± 0.010 | 0.300 ± 0.020 | -0.100 to +0.004 | yes | 2.0 | 9.0 | 4.5 × | 3 × |",
     ],
 )
 def test_rows(row: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,12 @@ def test_table_shows_encoders_beside_the_first(corpus: Path, tiny_hubert: Path, 
     done = bench(corpus, tmp_path / "report", f"floor=random:{tiny_hubert}", encoder=f"base={tiny_hubert}")
     assert done.exit_code == 0, done.output
     assert "PR PER ↓" in done.stdout
-    assert "difference from base" in done.stdout
-    (row,) = [line for line in done.stdout.splitlines() if line.startswith("│ floor")]
-    assert row.count("±") == 3
+    assert "Deltas from base, paired by seed and test item." in " ".join(done.stdout.split())
+    rows = [line.split() for line in done.stdout.splitlines() if " floor " in line]
+    assert all("±" in row for row in rows[:3])
     assert "1/8  base: ks, seed 0: acc" in done.stderr
     assert "8/8  floor: pr, seed 1: per" in done.stderr
-    assert done.stderr.endswith(f"report: {tmp_path / 'report'}\n")
+    assert done.stderr.endswith(f"report: {tmp_path / 'report' / 'report.html'}\n")
 
 
 def test_json_is_one_document_with_settings_by_task(corpus: Path, tmp_path: Path) -> None:
@@ -44,7 +45,8 @@ def test_json_is_one_document_with_settings_by_task(corpus: Path, tmp_path: Path
     assert found["output"] == str(tmp_path / "report")
     assert found["score"]["references"] == "superb-site"
     settings = {task["name"]: task["settings"] for task in found["tasks"]}
-    assert settings["ks"] == {"steps": 4, "learning_rate": 1e-2, "clips": 6, "accumulate": 1, "evaluate_every": 1}
+    wanted = {"steps": 4, "learning_rate": 1e-2, "clips": 6, "accumulate": 1, "evaluate_every": 1}
+    assert settings["ks"] == wanted | {"clip_norm": 1.0, "weight_decay": 0.0}
     assert settings["pr"]["learning_rate"] == 1e-3
     assert found["seeds"] == [0, 1]
     assert done.stderr == ""
@@ -58,12 +60,15 @@ def test_resume_takes_over_what_is_done(corpus: Path, tmp_path: Path) -> None:
     probe = first["probes"][0]
     key = {
         "encoder": first["encoders"][0]["digest"],
+        "engine": "native",
         "task": "ks",
         "manifest": first["tasks"][0]["manifest"],
+        "folds": [None],
         "settings": first["tasks"][0]["settings"],
         "seed": probe["seed"],
     }
-    Ledger(partial_path(output)).add(key, result("logmel", "ks", probe["seed"], acc=0.125))
+    known = replace(result("logmel", "ks", probe["seed"], acc=0.125), layer_weights=[1.0])
+    Ledger(partial_path(output)).add(key, known)
     again = bench(corpus, output, "--json", "--resume", "--overwrite")
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["probes"][0]["test"] == {"acc": 0.125}
@@ -84,6 +89,10 @@ def test_resume_takes_over_what_is_done(corpus: Path, tmp_path: Path) -> None:
         (("--tasks", "kss"), "expected a task, came 'kss' (did you mean 'ks'?)"),
         (("--tasks", "ks", "--lr", "pr=1"), "expected learning_rate for a task among ks, came 'pr'"),
         (("--references", "paper"), "expected a set of references among speech-ft, superb-site, came 'paper'"),
+        (("--tune", "1e-2"), "expected lr=RATE,RATE,… for --tune, came '1e-2'"),
+        (("--tune", "lr=fast"), "expected a number for --tune, came 'fast'"),
+        (("--tune", "lr=1,1"), "expected different learning rates above 0, came [1.0, 1.0]: correct 1.0"),
+        (("--tune", "lr=1", "--engine", "s3prl"), "expected the engine 'native' to choose learning rates"),
         (("--cache", "lots"), "expected a size such as 256MB or 1.5GB, came 'lots'"),
     ],
 )
@@ -124,6 +133,38 @@ def test_clip_that_cannot_be_decoded_is_one_line_and_exit_3(corpus: Path, tmp_pa
     done = bench(tmp_path / "data", tmp_path / "report")
     assert done.exit_code == 3
     assert f"clip {clip} cannot be decoded" in done.stderr
+
+
+def test_failed_task_leaves_the_others_and_exit_3(corpus: Path, tmp_path: Path) -> None:
+    data, output = tmp_path / "data", tmp_path / "report"
+    shutil.copytree(corpus, data)
+    rows = [json.loads(line) for line in (data / "ks" / "manifest.jsonl").read_text().splitlines()]
+    whole = (data / rows[0]["path"]).read_bytes()
+    (data / "audio" / "own.wav").write_bytes(b"no audio")
+    rows[0]["path"] = "audio/own.wav"
+    (data / "ks" / "manifest.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = bench(data, output)
+    assert done.exit_code == 3, done.output
+    assert f"failed: clip {data / 'audio' / 'own.wav'} cannot be decoded" in done.stderr
+    assert "Error: 1 of what was to be probed failed, the first: clip " in done.stderr
+    found = json.loads((output / "results.json").read_text())
+    assert [failure["task"] for failure in found["failures"]] == ["ks"]
+    assert [(probe["task"], probe["seed"]) for probe in found["probes"]] == [("pr", 0), ("pr", 1)]
+    (data / "audio" / "own.wav").write_bytes(whole)
+    again = bench(data, output, "--resume", "--overwrite")
+    assert again.exit_code == 0, again.output
+    assert again.stderr.count("(taken over)") == 2
+    assert not partial_path(output).exists()
+
+
+def test_rates_store_and_events(corpus: Path, tmp_path: Path) -> None:
+    kept = ("--tune", "lr=1e-2,1e-3", "--store", tmp_path / "store", "--state-format", "float16")
+    done = bench(corpus, tmp_path / "report", "--json", *kept, "--tensorboard", tmp_path / "events")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert [trial["learning_rate"] for trial in found["probes"][0]["tried"]] == [1e-2, 1e-3]
+    assert list((tmp_path / "store").glob("*/*.states"))
+    assert list((tmp_path / "events").glob("logmel/*/seed-*/events.*"))
 
 
 def test_output_that_is_taken_is_exit_1(corpus: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
 from mergekit_speech.registry import Registry
 
-BUILT_IN = {"asr", "er", "ks", "pr", "sid"}
+BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pr", "qbe", "sd", "sf", "sid"}
 
 
 def invoke(*arguments: str) -> Result:
@@ -38,6 +38,18 @@ def test_description_names_data_metrics_and_budgets() -> None:
     assert "PER (lower is better)" in shown
     assert "fine-tuning" in shown
     assert "probing" in shown
+
+
+def test_description_says_what_is_read_beside_the_manifest() -> None:
+    assert "trials.jsonl" in invoke("asv").stdout
+    assert "[start, end, speaker]" in invoke("sd").stdout
+
+
+def test_task_without_a_head_has_no_budget() -> None:
+    shown = invoke("qbe").stdout
+    assert "the first one picks the hidden state" in shown
+    assert "trains no head, so an encoder cannot be fine-tuned on it" in shown
+    assert json.loads(invoke("qbe", "--json").stdout)["budgets"] == {}
 
 
 def test_description_as_json() -> None:

@@ -262,8 +262,8 @@ def test_a_folder_without_a_config_is_no_encoder(toy: Path, tmp_path: Path) -> N
 
 
 def test_an_unknown_task_is_named_with_the_nearest(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
-    with pytest.raises(StrategyError, match=r"'sdi'.*did you mean 'sid'"):
-        finetune(tiny_hubert, task="sdi", data=toy, output=tmp_path / "run")
+    with pytest.raises(StrategyError, match=r"'sidd'.*did you mean 'sid'"):
+        finetune(tiny_hubert, task="sidd", data=toy, output=tmp_path / "run")
 
 
 def test_a_finished_run_is_not_overwritten_unasked(run: Path, tiny_hubert: Path, toy: Path) -> None:
@@ -293,3 +293,38 @@ def test_settings_out_of_range_are_refused_before_anything_is_written(
     with pytest.raises(SettingsError, match=message):
         finetune(tiny_hubert, task="ks", data=toy, output=tmp_path / "run", **changes)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def folded(toy: Path, tmp_path: Path) -> Path:
+    """A data folder with `er` in three folds."""
+    lines = (json.loads(line) for line in (toy / "ks" / "manifest.jsonl").read_text().splitlines())
+    rows = [{**row, "path": str(toy / row["path"]), "fold": place // 2 % 3 + 1} for place, row in enumerate(lines)]
+    (tmp_path / "data" / "er").mkdir(parents=True)
+    (tmp_path / "data" / "er" / "manifest.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(("options", "fold"), [((), 1), (("--fold", 3), 3)])
+def test_the_fold_left_out_stands_in_the_record(
+    tiny_hubert: Path, folded: Path, tmp_path: Path, options: tuple[object, ...], fold: int
+) -> None:
+    where = ("--data", folded, "--output", tmp_path / "run")
+    result = _msm("finetune", tiny_hubert, "--task", "er", *where, "--steps", 2, "--batch", 2, *options)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "run" / "record.json").read_text())["data"]["fold"] == fold
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("er", "expected one of the folds of task 'er' (1, 2, 3), came 7"),
+        ("ks", "expected one of the folds of task 'ks' (it has none), came 7"),
+    ],
+)
+def test_a_fold_that_is_not_there(
+    tiny_hubert: Path, toy: Path, folded: Path, tmp_path: Path, task: str, said: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        finetune(tiny_hubert, task=task, data=folded if task == "er" else toy, output=tmp_path / "run", fold=7)
+    assert str(caught.value) == said

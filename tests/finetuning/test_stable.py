@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def _snapshots(base: Path, data: Path, task: str) -> list[State]:
     metric = goal_of(definition).metric
     Loop(
         learner,
-        Feed(ClipStream(clips, BatchLimits(clips=4), 0), TaskBatches(definition, labels, AudioStore())),
+        Feed(ClipStream(clips, BatchLimits(clips=4), 0), TaskBatches(definition, labels, AudioStore(), 0)),
         settings.loop(),
         lambda: {metric: 0.0},
         goal_of(definition),
@@ -102,7 +103,7 @@ def test_the_head_reads_the_last_hidden_state(tiny_hubert: Path, toy: Path) -> N
     clips = definition.splits(toy).train[:2]
     labels = definition.labels(definition.splits(toy).train)
     learner = StableFineTuning(load_encoder(tiny_hubert), definition, labels, 0).eval()
-    batch = TaskBatches(definition, labels, AudioStore())(clips, 0)
+    batch = TaskBatches(definition, labels, AudioStore(), 0)(clips, 0)
     frames = learner.encoder(batch.audio.waveforms, batch.audio.lengths)
     output, lengths = learner.predict(batch.audio)
     assert torch.equal(output, learner.head(frames.states[-1], frames.lengths))
@@ -120,3 +121,28 @@ def test_nothing_of_the_input_is_masked_in_training(tiny_encoder: Path, toy: Pat
             setattr(module, "dropout", 0.0)  # noqa: B010
     trained = encoder(waveforms, lengths).last
     assert torch.allclose(trained, encoder.eval()(waveforms, lengths).last, atol=1e-6)
+
+
+def test_long_clips_are_cropped_anew_in_each_batch(toy: Path) -> None:
+    definition = replace(TASKS.load("ks"), crop=0.2)
+    splits = definition.splits(toy)
+    batches = TaskBatches(definition, definition.labels(splits.train), AudioStore(), 0)
+    one, again, other = (batches(splits.train[:2], number).audio for number in (0, 0, 1))
+    assert one.lengths.tolist() == [3200, 3200]
+    assert torch.equal(one.waveforms, again.waveforms)
+    assert not torch.equal(one.waveforms, other.waveforms)
+
+
+def test_hidden_states_are_masked_where_the_task_wants_it(tiny_hubert: Path, toy: Path) -> None:
+    encoder = load_encoder(tiny_hubert)
+    losses = []
+    for masked in (False, True):
+        definition = replace(TASKS.load("pr"), masked=masked)
+        splits = definition.splits(toy)
+        labels = definition.labels(splits.train)
+        torch.manual_seed(0)
+        learner = StableFineTuning(encoder, definition, labels, 0).eval()
+        batch = TaskBatches(definition, labels, AudioStore(), 0)(splits.train[:3], 0)
+        losses.append(float(learner(batch).detach()))
+        assert learner.predict(batch.audio)[0].shape[0] == 3
+    assert losses[0] != losses[1]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -61,4 +64,29 @@ def test_continuous_integration_runs_the_whole_test_command() -> None:
     entry = ROOT / ".ci" / "run"
     assert os.access(entry, os.X_OK)
     steps = [line for line in entry.read_text().splitlines() if line and not line.startswith("#")]
-    assert steps == ["set -euo pipefail", 'cd "$(dirname "${BASH_SOURCE[0]}")/.."', "exec make test"]
+    assert steps[:2] == ["set -euo pipefail", 'cd "$(dirname "${BASH_SOURCE[0]}")/.."']
+    assert steps[-1] == "exec make test"
+
+
+def run_entry(folder: Path, ci: str, user: int, *, browser: bool) -> list[str]:
+    """Run the entry with stand-ins for what it calls; returns the calls."""
+    log = folder / "calls"
+    for name in ("make", "apt-get", *(["chromium"] if browser else [])):
+        write_program(folder / name, f'echo "{name} $@" >> {log}')
+    write_program(folder / "id", f"echo {user}")
+    for name in ("bash", "dirname"):
+        (folder / name).symlink_to(shutil.which(name) or name)
+    subprocess.run([str(ROOT / ".ci" / "run")], env={"PATH": str(folder), "CI": ci}, check=True)
+    return log.read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("ci", "user", "browser", "installs"),
+    [("true", 0, False, True), ("true", 0, True, False), ("true", 1000, False, False), ("", 0, False, False)],
+)
+def test_continuous_integration_installs_a_browser_where_it_may(
+    tmp_path: Path, ci: str, user: int, browser: bool, installs: bool
+) -> None:
+    calls = run_entry(tmp_path, ci, user, browser=browser)
+    apt = ["apt-get update", "apt-get install --yes --no-install-recommends chromium"]
+    assert calls == [*(apt if installs else []), "make test"]

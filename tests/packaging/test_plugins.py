@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,10 +14,13 @@ import pytest
 from mergekit_speech.testing import tiny_checkpoint
 from tests.conftest import ROOT
 from tests.readme.blocks import fenced
+from tests.speech.corpus import save, tone, write_manifest
 
 GUIDE = ROOT / "plugins" / "README.md"
 SMALLEST = ROOT / "plugins" / "msm-midpoint"
 STRATEGIES = {"msm-midpoint": "midpoint", "msm-equal-norm": "equal_norm"}
+TASKS = {"msm-gender": "gender"}
+PLUGINS = STRATEGIES | TASKS
 NOT_SOURCE = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__")
 MOST_LINES_OF_THE_SMALLEST = 80
 
@@ -29,16 +33,16 @@ def run(*command: str | Path, environment: dict[str, str], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which both plugins are installed, offline."""
+    """An environment in which all plugins are installed, offline."""
     folder = tmp_path_factory.mktemp("plugins")
-    copies = [shutil.copytree(ROOT / "plugins" / name, folder / name, ignore=NOT_SOURCE) for name in STRATEGIES]
+    copies = [shutil.copytree(ROOT / "plugins" / name, folder / name, ignore=NOT_SOURCE) for name in PLUGINS]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     run(*pip, "--target", folder / "installed", *copies, environment=dict(os.environ), folder=folder)
     return os.environ | {"PYTHONPATH": f"{folder / 'installed'}{os.pathsep}{ROOT}"}
 
 
 def test_every_distribution_is_tested_here() -> None:
-    assert {path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")} == set(STRATEGIES)
+    assert {path.parent.name for path in (ROOT / "plugins").glob("*/pyproject.toml")} == set(PLUGINS)
 
 
 def test_guide_shows_the_smallest_distribution() -> None:
@@ -57,7 +61,7 @@ def test_the_smallest_is_as_small_as_the_guide_says() -> None:
     assert f"{lines} lines, packaging and test included" in GUIDE.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", PLUGINS)
 def test_plugin_passes_its_own_tests(name: str, environment: dict[str, str]) -> None:
     folder = ROOT / "plugins" / name
     own_tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={folder}", "tests"]
@@ -73,3 +77,21 @@ def test_plugin_is_listed_and_merges(strategy: str, environment: dict[str, str],
     options = ["--base", "base", "--tuned", "tuned", "--strategy", strategy, "--output", "merged"]
     run(*msm, "merge", *options, environment=environment, folder=tmp_path)
     assert (tmp_path / "merged" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("task", TASKS.values())
+def test_task_is_listed_and_probed(task: str, environment: dict[str, str], tmp_path: Path) -> None:
+    rows = [
+        {"split": split, task: answer, "path": f"{answer}.wav", "duration": 0.2}
+        for split in ("train", "valid", "test")
+        for answer in ("low", "high")
+    ]
+    write_manifest(tmp_path, task, rows)
+    for answer, hertz in (("low", 200.0), ("high", 2000.0)):
+        save(tmp_path / f"{answer}.wav", tone(0.2, hertz))
+    msm = [sys.executable, "-c", "from mergekit_speech.cli import main; main()"]
+    assert task in run(*msm, "tasks", "--json", environment=environment, folder=tmp_path)
+    options = ["--data", ".", "--tasks", task, "--steps", "4", "--seeds", "0", "--output", "report"]
+    run(*msm, "bench", "logmel", *options, environment=environment, folder=tmp_path)
+    (probe,) = json.loads((tmp_path / "report" / "results.json").read_text())["probes"]
+    assert probe["test"].keys() == {"acc", "uar"}

@@ -11,10 +11,12 @@ import pytest
 
 import mergekit_speech
 from mergekit_speech.errors import DataError, OutputError
-from mergekit_speech.reports import bench as module
+from mergekit_speech.reports import folder as module
 from mergekit_speech.reports.bench import bench
 from mergekit_speech.superb.ledger import partial_path
 from mergekit_speech.superb.results import BenchReport
+
+ALWAYS = {"results.json", "rows.npz", "table.md", "report.html"}
 
 
 def small(
@@ -39,17 +41,17 @@ def test_public_verb_is_this_one() -> None:
 def test_report_holds_results_table_and_plot(corpus: Path, tiny_hubert: Path, tmp_path: Path) -> None:
     output = tmp_path / "below" / "report"
     report = small(corpus, output, tiny_hubert, "logmel")
-    assert {path.name for path in output.iterdir()} == {"results.json", "table.md", "deltas.svg", "deltas.png"}
+    assert {path.name for path in output.iterdir()} == {*ALWAYS, "deltas.svg", "deltas.png"}
     found = json.loads((output / "results.json").read_text(encoding="utf-8"))
     assert [row["label"] for row in found["encoders"]] == ["hubert", "logmel"]
     assert [row["test"] for row in found["probes"]] == [dict(probe.test) for probe in report.probes]
-    assert (output / "table.md").read_text(encoding="utf-8").startswith("| encoder | KS accuracy ↑ |")
+    assert (output / "table.md").read_text(encoding="utf-8").startswith("|  | hubert | logmel |")
     assert [path.name for path in output.parent.iterdir()] == ["report"]
 
 
 def test_one_encoder_leaves_no_plot(corpus: Path, tmp_path: Path) -> None:
     small(corpus, tmp_path / "report")
-    assert {path.name for path in (tmp_path / "report").iterdir()} == {"results.json", "table.md"}
+    assert {path.name for path in (tmp_path / "report").iterdir()} == ALWAYS
 
 
 def test_report_is_replaced_only_when_asked(corpus: Path, tmp_path: Path) -> None:
@@ -80,7 +82,7 @@ def test_fault_leaves_no_report_but_the_finished_probes(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "plot_deltas", full)
+    monkeypatch.setattr(module, "page", full)
     with pytest.raises(OutputError, match=r"cannot write .*report: No space left on device; make room"):
         small(corpus, output)
     assert list(tmp_path.iterdir()) == [partial_path(output)]

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from tests.s3prl.shim import install
+from mergekit_speech.encoders.native_parts import do_without_native_parts
 
 PLACES = {"hubert_custom": "hubert", "wav2vec2_custom": "wav2vec2", "wavlm_local": "wavlm", "decoar2_custom": "decoar2"}
 
@@ -34,6 +34,6 @@ def encode(entry: str, file: str, clips: str, states: str, sizes: dict[str, Any]
 
 
 if __name__ == "__main__":
-    install()
+    do_without_native_parts()
     for job in json.loads(Path(sys.argv[1]).read_text()):
         encode(**job)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,9 +24,11 @@ def data(tmp_path: Path, corpus: Path) -> Path:
 def test_assignment_holds_clips_labels_and_settings(corpus: Path) -> None:
     first, second = read_assignments(corpus, ["ks", "pr"], FEW)
     assert (first.task.name, second.task.name) == ("ks", "pr")
-    assert first.labels.names == ("high", "low", "middle")
-    assert [len(part) for part in (first.splits.train, first.splits.valid, first.splits.test)] == [18, 9, 9]
+    (fold,) = first.folds
+    assert fold.labels.names == ("high", "low", "middle")
+    assert [len(part) for part in (fold.splits.train, fold.splits.valid, fold.splits.test)] == [18, 9, 9]
     assert len(first.clips) == 36
+    assert first.settings is not None
     assert first.settings.steps == 8
     assert (first.goal.metric, first.goal.lower_is_better) == ("acc", False)
     assert (second.goal.metric, second.goal.lower_is_better) == ("per", True)
@@ -82,3 +86,25 @@ def test_unknown_task_is_refused(corpus: Path) -> None:
 def test_settings_are_checked_before_data(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="task 'ks': steps must be at least 1, got 0"):
         read_assignments(tmp_path / "gone", ["ks"], Overrides(steps=0))
+
+
+def folded(data: Path) -> None:
+    """Divides the clips of `er` into three folds."""
+    path = data / "er" / "manifest.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps({**row, "fold": place // 3 % 3 + 1}) + "\n" for place, row in enumerate(rows)))
+
+
+def test_all_folds_are_read_or_the_first_ones(data: Path) -> None:
+    folded(data)
+    assert [fold.splits.fold for fold in assignment(data, "er").folds] == [1, 2, 3]
+    first = assignment(data, "er", replace(FEW, folds=2))
+    assert [fold.splits.fold for fold in first.folds] == [1, 2]
+    assert first.tested == sum(len(fold.splits.test) for fold in first.folds) == 12
+    assert len(first.clips) == len({clip.id for clip in first.clips}) == 18
+    assert len(assignment(data, "ks", replace(FEW, folds=2)).folds) == 1
+
+
+def test_no_fold_is_refused(corpus: Path) -> None:
+    with pytest.raises(SettingsError, match="expected at least one fold to test, came 0: leave it out to test all"):
+        read_assignments(corpus, ["er"], replace(FEW, folds=0))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from mergekit_speech.encoders.filterbank import LogMel
 from mergekit_speech.encoders.pretrained import load_encoder
 from mergekit_speech.errors import CheckpointError, DataError
 from mergekit_speech.speech.clip import Clip
-from mergekit_speech.superb.states import StateStore
+from mergekit_speech.superb.states import StateStore, name_states
+from tests.conftest import ROOT
 from tests.speech.corpus import noise, saved_clip
 
 PLENTY = 1 << 30
@@ -44,6 +48,8 @@ def clips(tmp_path: Path) -> list[Clip]:
 
 
 CLIP_BYTES = 2 * 10 * 4 * 4
+# With room for the digest and the index of their file.
+TWO_CLIPS = 1100
 
 
 def test_states_are_those_of_the_clip_alone(tiny_encoder: Path, clips: list[Clip]) -> None:
@@ -81,7 +87,7 @@ def test_each_clip_is_heard_once(clips: list[Clip]) -> None:
     store.prepare([*clips, clips[0]], clips[:2], lambda: told.append(1))
     assert (encoder.heard, len(told), store.missing(clips, clips[:2])) == (4, 4, 0)
     for clip in clips:
-        assert store.read(clip) is store.read(clip)
+        assert torch.equal(store.read(clip), store.read(clip))
     store.prepare(clips, clips[:2], lambda: told.append(1))
     assert (encoder.heard, len(told)) == (4, 4)
 
@@ -97,16 +103,9 @@ def test_mean_over_frames_is_kept_alone(clips: list[Clip]) -> None:
     assert torch.allclose(mean, store.read(clips[1]).mean(dim=1, keepdim=True))
 
 
-def test_mean_that_was_not_prepared_is_computed_once(clips: list[Clip]) -> None:
-    encoder = Counting()
-    store = StateStore(encoder, "e", budget=0)
-    assert torch.equal(store.read_mean(clips[0]), store.read_mean(clips[0]))
-    assert encoder.heard == 1
-
-
 def test_what_does_not_fit_is_computed_each_time(clips: list[Clip]) -> None:
     encoder = Counting()
-    store = StateStore(encoder, "e", budget=2 * CLIP_BYTES)
+    store = StateStore(encoder, "e", budget=TWO_CLIPS)
     store.prepare(clips)
     assert store.missing(clips) == 2
     heard = encoder.heard
@@ -118,24 +117,25 @@ def test_what_does_not_fit_is_computed_each_time(clips: list[Clip]) -> None:
 
 
 def test_means_are_computed_where_frames_no_longer_fit(clips: list[Clip]) -> None:
-    store = StateStore(Counting(), "e", budget=CLIP_BYTES)
+    store = StateStore(Counting(), "e", budget=TWO_CLIPS // 2)
     store.prepare(clips, clips)
     assert (store.missing(clips), store.missing([], clips)) == (3, 0)
 
 
 def test_what_is_heard_soon_replaces_what_is_heard_late(clips: list[Clip]) -> None:
     encoder = Counting()
-    store = StateStore(encoder, "e", budget=2 * CLIP_BYTES)
+    store = StateStore(encoder, "e", budget=TWO_CLIPS)
     store.prepare(clips[2:])
     store.prepare([clips[0], *clips[1:]])
     assert (store.missing(clips[:2]), store.missing(clips[2:])) == (0, 2)
 
 
-def test_what_is_not_heard_again_is_forgotten(clips: list[Clip]) -> None:
-    store = StateStore(Counting(), "e", PLENTY)
-    store.prepare(clips, clips)
-    store.prepare(clips[2:], clips[:1])
-    assert (store.missing(clips), store.missing([], clips)) == (2, 3)
+def test_only_what_is_heard_now_is_computed(clips: list[Clip]) -> None:
+    encoder = Counting()
+    store = StateStore(encoder, "e", PLENTY)
+    store.prepare(clips, clips[1:], now=clips[:2])
+    assert encoder.heard == 2
+    assert (store.missing(clips), store.missing([], clips[1:])) == (2, 2)
 
 
 def test_encoding_leaves_the_random_numbers_alone(clips: list[Clip]) -> None:
@@ -173,5 +173,92 @@ def test_clip_that_no_encoder_takes_is_named(clips: list[Clip]) -> None:
 
 def test_clip_that_is_gone_is_named(clips: list[Clip]) -> None:
     clips[0].path.unlink()
-    with pytest.raises(DataError, match=r"clip .*c0\.wav does not exist"):
+    with pytest.raises(
+        DataError,
+        match=r"jsonl:c0: clip .*c0\.wav cannot be read \(No such file or directory\): check the path and the data",
+    ):
         StateStore(Counting(), "e", PLENTY).read(clips[0])
+
+
+def test_float16_is_half_the_room_and_as_good_as_not_kept(clips: list[Clip]) -> None:
+    stores = [StateStore(Counting(), "e", budget, form="float16") for budget in (PLENTY, 0)]
+    for store in stores:
+        store.prepare(clips)
+    kept, computed = (store.read(clips[0]) for store in stores)
+    assert torch.equal(kept, computed)
+    assert kept.dtype is torch.float32
+    exact = StateStore(Counting(), "e", 0).read(clips[0])
+    assert not torch.equal(kept, exact)
+    assert torch.allclose(kept, exact, rtol=2**-11)
+
+
+def test_float16_refuses_what_it_cannot_hold(clips: list[Clip]) -> None:
+    class Loud(Counting):
+        def forward(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> Frames:
+            return super().forward(waveforms * 1e7, lengths)
+
+    said = r"encoder e: a hidden state of .*c0\.wav is [\d.e+]+, beyond what float16 holds: keep states as float32"
+    with pytest.raises(CheckpointError, match=said):
+        StateStore(Loud(), "e", PLENTY, form="float16").read(clips[0])
+
+
+def test_same_recording_at_another_loudness_is_another(clips: list[Clip]) -> None:
+    encoder = Counting()
+    store, quiet = StateStore(encoder, "e", PLENTY), replace(clips[0], gain=-6.0)
+    store.prepare([clips[0], quiet])
+    assert encoder.heard == 2
+    assert torch.allclose(store.read(quiet), store.read(clips[0]) * 10 ** (-6 / 20))
+
+
+def test_same_recording_under_another_name_is_heard_once(clips: list[Clip], tmp_path: Path) -> None:
+    encoder = Counting()
+    twin = replace(clips[0], id="twin", path=tmp_path / "twin.wav")
+    twin.path.write_bytes(clips[0].path.read_bytes())
+    store = StateStore(encoder, "e", PLENTY)
+    store.prepare([clips[0], twin])
+    assert encoder.heard == 1
+
+
+def test_name_changes_with_all_that_states_depend_on() -> None:
+    cpu = torch.device("cpu")
+    names = {name_states("a", cpu, "float32"), name_states("b", cpu, "float32"), name_states("a", cpu, "float16")}
+    assert len(names) == 3
+    assert name_states("a", cpu, "float32") in names
+
+
+MEMORY = """
+import re, sys, torch
+from pathlib import Path
+from mergekit_speech.encoders.encoder import Encoder, Frames
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.superb.states import StateStore
+
+class Wide(Encoder):
+    dim, depth, stride = 1024, 25, 160
+    def forward(self, waveforms, lengths):
+        state = waveforms[:, ::160, None].expand(-1, -1, 1024).contiguous()
+        return Frames((state,) * 25, torch.tensor([state.shape[1]]))
+
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) >> 10
+
+clips = [Clip(path.stem, path, 0.5, "train", {}, path.stem) for path in sorted(Path(sys.argv[1]).glob("*.wav"))]
+store = StateStore(Wide(), "e", 1 << 30)
+store.prepare(clips[:2], clips[:2])
+before = own()
+store.prepare(clips, clips)
+total = sum(store.read(clip).nbytes for clip in clips for _ in range(2)) >> 21
+assert store.missing(clips, clips) == 0
+print(total, own() - before)
+"""
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    for number in range(60):
+        saved_clip(tmp_path, f"c{number}", noise(0.5, number))
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    states, memory = map(int, done.stdout.split())
+    assert states > 250
+    assert memory < 60

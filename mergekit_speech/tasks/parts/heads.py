@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mergekit_speech.encoders.encoder import frame_mask
+from mergekit_speech.tasks.parts.padded_lstm import run_lstm
 
 
 class FrameLinear(nn.Module):
@@ -67,7 +67,6 @@ class Recurrent(nn.Module):
 
     def forward(self, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Maps `(batch, frames, dim)` with lengths `(batch,)` to `(batch, frames, outputs)`."""
-        packed = pack_padded_sequence(self.project(hidden), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=hidden.shape[1])
+        states = run_lstm(self.lstm, self.project(hidden), lengths)
         output: torch.Tensor = self.classify(self.dropout(states))
         return output

@@ -1,0 +1,71 @@
+"""Data folders with a few of the real recordings, for tests that train for a few steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Row = Mapping[str, Any]
+
+
+def few_speakers(speech: Path, data: Path) -> Path:
+    """Folder `asv`: six training and four test speakers with three clips each, and the trials among them."""
+    rows = _each(_read(speech, "asv"), lambda row: (row["split"], row["speaker"]), 3)
+    speakers = {split: sorted({row["speaker"] for row in rows if row["split"] == split}) for split in ("train", "test")}
+    kept = [row for row in rows if row["speaker"] in (*speakers["train"][:6], *speakers["test"][:4])]
+    _write(speech, data, "asv", kept)
+    test = [row for row in kept if row["split"] == "test"]
+    trials = [
+        {"enroll": one["id"], "test": other["id"], "label": int(one["speaker"] == other["speaker"])}
+        for place, one in enumerate(test)
+        for other in test[place + 1 :]
+    ]
+    (data / "asv" / "trials.jsonl").write_text(_lines(trials))
+    return data
+
+
+def few_conversations(speech: Path, data: Path) -> Path:
+    """Folder `sd`: four training clips, two of each other split, and two meetings."""
+    rows = [row for row in _read(speech, "sd") if row["split"] not in ("ami_train", "ami_valid")]
+    return _write(speech, data, "sd", [*_each(rows, lambda row: row["split"], 2), *rows[2:4]])
+
+
+def few_words(speech: Path, data: Path) -> Path:
+    """Folder `qbe`: two queries of each of six words, and four clips to search of each of these and of other words."""
+    rows = _read(speech, "qbe")
+    words = ["_unknown_", *sorted({row["label"] for row in rows if row["split"] == "query"})[:6]]
+    rows = [row for row in rows if row["label"] in words]
+    queries = _each((row for row in rows if row["split"] == "query"), lambda row: row["label"], 2)
+    return _write(
+        speech,
+        data,
+        "qbe",
+        [*queries, *_each((row for row in rows if row["split"] == "doc"), lambda row: row["label"], 4)],
+    )
+
+
+def _read(speech: Path, task: str) -> list[Row]:
+    return [json.loads(line) for line in (speech / task / "manifest.jsonl").read_text().splitlines()]
+
+
+def _each(rows: Iterable[Row], key: Callable[[Row], object], count: int) -> list[Row]:
+    seen: dict[object, int] = {}
+    kept = []
+    for row in rows:
+        seen[key(row)] = seen.get(key(row), 0) + 1
+        if seen[key(row)] <= count:
+            kept.append(row)
+    return kept
+
+
+def _write(speech: Path, data: Path, task: str, rows: Sequence[Row]) -> Path:
+    (data / task).mkdir(parents=True)
+    text = _lines({**row, "path": str(speech / row["path"])} for row in rows)
+    (data / task / "manifest.jsonl").write_text(text)
+    return data
+
+
+def _lines(rows: Iterable[Row]) -> str:
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
