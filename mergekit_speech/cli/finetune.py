@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from mergekit_speech.cli._method import method_options, read_method
 from mergekit_speech.cli.output import Output, common_options
 
 
@@ -22,6 +24,7 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option(
     "--head-only", default=0.1, show_default=True, help="Fraction of the steps that update the task head alone."
 )
+@method_options
 @click.option(
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
 )
@@ -31,6 +34,7 @@ from mergekit_speech.cli.output import Output, common_options
 @common_options
 def command(
     out: Output,
+    /,
     encoder: Path,
     task: str,
     data: Path,
@@ -45,6 +49,7 @@ def command(
     seed: int,
     resume: bool,
     overwrite: bool,
+    **method_arguments: Any,
 ) -> None:
     """Fine-tune ENCODER on a task with the stable schedule of Speech-FT.
 
@@ -52,12 +57,16 @@ def command(
     only the task head is updated, then everything but the CNN; the learning rate rises over the same 10 %, holds to
     50 % and falls to 0. The best checkpoint on the validation split becomes the tuned encoder in OUTPUT/encoder. Ctrl-C
     stops between two steps; --resume continues exactly.
+
+    The methods that Speech-FT is compared with are options: --regular, --l2, --lora, --dora, --early, --ema. With
+    one seed all of them hear the same clips in the same order.
     """
     from mergekit_speech.finetuning.run import finetune, goal_of
     from mergekit_speech.finetuning.settings import FinetuneSettings
     from mergekit_speech.registry import TASKS
     from mergekit_speech.training.progress import ProgressLine
 
+    regular, method = read_method(**method_arguments)
     definition = TASKS.load(task)
     settings = FinetuneSettings.of(
         definition.tuning,
@@ -66,9 +75,10 @@ def command(
         clips=batch,
         accumulate=accumulate,
         evaluate_every=evaluate_every,
-        head_only=head_only,
+        head_only=0.0 if regular else head_only,
         precision="bf16" if precision == "bf16" else "fp32",
         seed=seed,
+        method=method,
     )
     with out.progress() as progress:
         line = ProgressLine(progress, task, goal_of(definition))

@@ -35,6 +35,7 @@ class Family:
         never_merged: Globs of the parameters that exist only for pre-training and keep the base's values.
         padding: Which frames fairseq lets the transformer look at; transformers has `CONVOLUTION` in place of `SLOTS`.
         frame_rate: Hidden states a second, in Hz.
+        cnn: Those of the prefixes in `frozen` that belong to the downsampling module; regular fine-tuning moves it.
     """
 
     model_type: str
@@ -45,6 +46,7 @@ class Family:
     never_merged: tuple[str, ...]
     padding: Padding
     frame_rate: int = 50
+    cnn: tuple[str, ...] = ("feature_extractor.",)
 
     def model(self) -> Any:
         """The bare encoder's class, with its configuration's class as `config_class`."""

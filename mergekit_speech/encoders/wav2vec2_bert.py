@@ -10,4 +10,5 @@ FAMILY = Family(
     frozen=(),
     never_merged=(),
     padding=Padding.EXACT,
+    cnn=(),
 )

@@ -10,4 +10,5 @@ FAMILY = Family(
     frozen=("encoder.conv1.", "encoder.conv2.", "encoder.embed_positions.", "decoder."),
     never_merged=("decoder.*",),
     padding=Padding.NONE,
+    cnn=("encoder.conv1.", "encoder.conv2."),
 )

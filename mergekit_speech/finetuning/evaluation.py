@@ -22,7 +22,7 @@ def evaluate(
     Clips are run one at a time: an encoder whose CNN has a group norm hears padding.
     """
     answers: list[list[str]] = []
-    with torch.no_grad():
+    with torch.no_grad(), learner.judged():
         for clip in clips:
             output, lengths = learner.predict(pad([clip], [audio.read(clip)]))
             answers += task.decode(output, lengths, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
+from mergekit_speech.finetuning.early import EarlyCheckpoint
 from mergekit_speech.finetuning.evaluation import evaluate
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.schedule import thaw_step
@@ -33,6 +34,9 @@ from mergekit_speech.training.recording import JsonLines, TensorBoard
 from mergekit_speech.training.run_folder import RunFolder, write_json
 from mergekit_speech.training.settings import Goal
 from mergekit_speech.training.versions import versions
+
+EARLY = "early"
+"""Folder of a run that holds the encoder of a few steps, where the method keeps one."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,8 @@ def finetune(
     folder.open(_record(base, definition, data, chosen), resume=resume, overwrite=overwrite)
     labels, audio = definition.labels(splits.train), AudioStore()
     torch.manual_seed(chosen.seed)
-    learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
+    thaw = thaw_step(chosen.steps, chosen.head_only)
+    learner = StableFineTuning(encoder, definition, labels, thaw, chosen.method)
 
     def judge(clips: Sequence[Clip]) -> Mapping[str, float]:
         return evaluate(learner, definition, labels, clips, audio)
@@ -107,9 +112,27 @@ def finetune(
     feed = Feed(
         ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed), TaskBatches(definition, labels, audio)
     )
-    loop = _loop(learner, feed, chosen, lambda: judge(splits.valid), goal_of(definition), folder, observers)
+    watching = [*_keepers(learner, chosen, folder, base), *observers]
+    loop = _loop(learner, feed, chosen, lambda: judge(splits.valid), goal_of(definition), folder, watching)
     outcome = loop.run(resume=resume)
     return _write(folder, learner, labels, base, outcome, judge(splits.test))
+
+
+def _keepers(
+    learner: StableFineTuning, settings: FinetuneSettings, folder: RunFolder, base: Path
+) -> Iterator[Observer]:
+    """What the method asks for beside the steps; averages come first, so that what is kept is up to date."""
+    if learner.ema is not None:
+        yield learner.ema
+    if settings.method.early is not None:
+        yield EarlyCheckpoint(
+            settings.method.early, settings.steps, lambda: _write_encoder(learner, folder.path / EARLY, base)
+        )
+
+
+def _write_encoder(learner: StableFineTuning, folder: Path, base: Path) -> None:
+    with whole_folder(folder, overwrite=True) as partial:
+        save_encoder(learner.tuned(), partial, like=base)
 
 
 def _loop(
@@ -132,7 +155,7 @@ def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> d
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
         "task": task.name,
-        "settings": asdict(settings),
+        "settings": {**asdict(settings), "method": settings.method.document()},
         "data": {
             "path": str(data.resolve()),
             "manifest": f"sha256:{hashlib.sha256(manifest.read_bytes()).hexdigest()}",
@@ -149,10 +172,9 @@ def _write(
     outcome: Outcome,
     test: Mapping[str, float],
 ) -> FinetuneReport:
-    with whole_folder(folder.head, overwrite=True) as partial:
+    with whole_folder(folder.head, overwrite=True) as partial, learner.judged():
         _save_head(learner, labels, partial)
-    with whole_folder(folder.encoder, overwrite=True) as partial:
-        save_encoder(learner.encoder, partial, like=base)
+    _write_encoder(learner, folder.encoder, base)
     folder.finish(
         {
             "kept": {"step": outcome.best_step, "why": "best on the validation split after the thaw"},
