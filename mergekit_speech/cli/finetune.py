@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mergekit_speech.cli._method import method_options, read_method
 from mergekit_speech.cli.output import Output, common_options
+
+if TYPE_CHECKING:
+    from mergekit_speech.finetuning.run import FinetuneReport
 
 
 @click.command()
@@ -92,9 +95,13 @@ def command(
             resume=resume,
             overwrite=overwrite,
         )
+    _tell(report, out)
+
+
+def _tell(report: FinetuneReport, out: Output) -> None:
     for split, figures in (("valid", report.valid), ("test", report.test)):
         out.log(f"{split}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-    out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {output} --output OUT")
+    out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {report.run} --output OUT")
     out.result(
         {
             "run": report.run,
