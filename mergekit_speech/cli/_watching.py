@@ -54,7 +54,8 @@ class BenchWatcher:
             self._all = self._progress.add_task("probes")
         self._progress.update(self._all, completed=done, total=total)
         figures = ", ".join(f"{name} {100 * value:.2f} %" for name, value in result.test.items())
-        how = "taken over" if resumed else f"step {result.best_step}, {result.seconds:.0f} s"
+        step = f"step {', '.join(map(str, result.best_steps))}, " if result.best_steps else ""
+        how = "taken over" if resumed else f"{step}{result.seconds:.0f} s"
         self._out.log(f"{done}/{total}  {result.encoder}: {result.task}, seed {result.seed}: {figures} ({how})")
 
     def _clear(self) -> None:

@@ -72,10 +72,10 @@ def command(
     from mergekit_speech.cli._watching import BenchWatcher
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
-    from mergekit_speech.superb.deltas import document
+    from mergekit_speech.reports.folder import PAGE, read_folder
 
     with out.progress() as progress:
-        report = bench(
+        bench(
             encoders,
             data=data,
             tasks=_split(tasks),
@@ -92,9 +92,10 @@ def command(
             resume=resume,
             overwrite=overwrite,
         )
-    out.table(bench_table(report))
-    out.log(f"report: {output}")
-    out.result({"output": output, **document(report)})
+    document = read_folder(output)
+    out.table(bench_table(document))
+    out.log(f"report: {output / PAGE}")
+    out.result({"output": output, **document})
 
 
 def _split(text: str) -> list[str]:

@@ -27,7 +27,7 @@ def command(out: Output, output: Path, overwrite: bool) -> None:
     from mergekit_speech.finetuning.run import goal_of
     from mergekit_speech.registry import TASKS
     from mergekit_speech.reports.bench_table import bench_table
-    from mergekit_speech.superb.deltas import document
+    from mergekit_speech.reports.folder import PAGE, read_folder
     from mergekit_speech.training.progress import ProgressLine
 
     started = time.perf_counter()
@@ -35,10 +35,10 @@ def command(out: Output, output: Path, overwrite: bool) -> None:
         line = ProgressLine(progress, f"fine-tuning on {TASK}", goal_of(TASKS.load(TASK)))
         watcher = BenchWatcher(out, progress)
         report = demo(output, say=out.log, observers=[line], watcher=watcher, overwrite=overwrite)
-    out.table(bench_table(report.bench))
+    document = read_folder(report.report)
+    out.table(bench_table(document))
     out.log(f"done in {time.perf_counter() - started:.0f} s")
-    out.log(f"plot:    {report.report / 'deltas.png'}")
-    out.log(f"figures: {report.report / 'results.json'}")
+    out.log(f"report: {report.report / PAGE}")
     out.log(f"merged encoder: {report.merged}; load it:")
     out.log(f'    from transformers import AutoModel; encoder = AutoModel.from_pretrained("{report.merged}")')
     out.result(
@@ -47,6 +47,6 @@ def command(out: Output, output: Path, overwrite: bool) -> None:
             "merged": report.merged,
             "report": report.report,
             "tuned_test": report.tuning.test,
-            **document(report.bench),
+            **document,
         }
     )

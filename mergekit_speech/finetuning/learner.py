@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,7 +30,7 @@ class TaskBatch:
 
     Attributes:
         audio: Padded waveforms.
-        targets: Label indices of each clip, int64, shape `(symbols,)`.
+        targets: See `Task.targets`.
     """
 
     audio: WaveBatch
@@ -97,7 +98,7 @@ class StableFineTuning(Learner):
         loss = self._task.loss(output, lengths, batch.targets)
         return loss if self._l2 is None or not self._thawed else loss + self._l2()
 
-    def predict(self, audio: WaveBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(self, audio: WaveBatch) -> tuple[Any, torch.Tensor]:
         """Runs encoder and head.
 
         Returns:
@@ -105,8 +106,7 @@ class StableFineTuning(Learner):
         """
         device = next(self.head.parameters()).device
         frames = self.encoder(audio.waveforms.to(device), audio.lengths.to(device))
-        output: torch.Tensor = self.head(frames.last, frames.lengths)
-        return output, frames.lengths
+        return self.head(frames.last, frames.lengths), frames.lengths
 
     @contextmanager
     def judged(self) -> Iterator[None]:

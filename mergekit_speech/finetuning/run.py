@@ -13,7 +13,7 @@ import torch
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.finetuning.early import EarlyCheckpoint
-from mergekit_speech.finetuning.evaluation import evaluate
+from mergekit_speech.finetuning.evaluation import answer
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.schedule import thaw_step
 from mergekit_speech.finetuning.settings import FinetuneSettings
@@ -23,7 +23,7 @@ from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream
-from mergekit_speech.speech.clip import Clip
+from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
@@ -105,17 +105,15 @@ def finetune(
     torch.manual_seed(chosen.seed)
     thaw = thaw_step(chosen.steps, chosen.head_only)
     learner = StableFineTuning(encoder, definition, labels, thaw, chosen.method)
-
-    def judge(clips: Sequence[Clip]) -> Mapping[str, float]:
-        return evaluate(learner, definition, labels, clips, audio)
-
+    examination = Examination(definition, splits, lambda clips: answer(learner, definition, labels, clips, audio))
     feed = Feed(
         ClipStream(splits.train, BatchLimits(clips=chosen.clips), chosen.seed), TaskBatches(definition, labels, audio)
     )
     watching = [*_keepers(learner, chosen, folder, base), *observers]
-    loop = _loop(learner, feed, chosen, lambda: judge(splits.valid), goal_of(definition), folder, watching)
+    loop = _loop(learner, feed, chosen, examination.validate, goal_of(definition), folder, watching)
     outcome = loop.run(resume=resume)
-    return _write(folder, learner, labels, base, outcome, judge(splits.test))
+    test = definition.figures(examination.conclude()[1])
+    return _write(folder, learner, labels, base, outcome, test)
 
 
 def _keepers(
@@ -150,7 +148,6 @@ def _loop(
 
 
 def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> dict[str, Any]:
-    manifest = data / task.name / "manifest.jsonl"
     return {
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
@@ -158,7 +155,7 @@ def _record(base: Path, task: Task, data: Path, settings: FinetuneSettings) -> d
         "settings": {**asdict(settings), "method": settings.method.document()},
         "data": {
             "path": str(data.resolve()),
-            "manifest": f"sha256:{hashlib.sha256(manifest.read_bytes()).hexdigest()}",
+            "manifest": f"sha256:{hashlib.sha256(task.manifest(data).read_bytes()).hexdigest()}",
         },
         "versions": versions(),
     }

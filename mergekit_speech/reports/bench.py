@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mergekit_speech.errors import OutputError
-from mergekit_speech.reports.bench_plot import plot_deltas
-from mergekit_speech.reports.bench_table import bench_markdown
-from mergekit_speech.shards.folder import check_free, whole_folder
+from mergekit_speech.reports.folder import RESULTS, write_folder
+from mergekit_speech.shards.folder import check_free
 from mergekit_speech.superb.bench import CACHE, SEEDS, SILENT, SPEECH_FT, run_bench
-from mergekit_speech.superb.deltas import document
+from mergekit_speech.superb.document import document
 from mergekit_speech.superb.ledger import open_ledger
 from mergekit_speech.superb.results import BenchReport
 from mergekit_speech.superb.settings import Overrides, PerTask
 from mergekit_speech.superb.watching import Watcher
-
-RESULTS = "results.json"
-TABLE = "table.md"
-PLOT = "deltas"
-
 
 def bench(
     encoders: Sequence[str | Path],
@@ -96,16 +89,14 @@ def bench(
 
 
 def write_report(report: BenchReport, folder: Path, *, overwrite: bool = False) -> None:
-    """Writes results, table and plot into a folder that appears whole or not at all.
+    """Writes results, test rows, table, plot and page into a folder that appears whole or not at all.
 
     Raises:
         OutputError: The folder is taken, or the disk is full.
+        DataError: Two probes of a task were tested on different items.
     """
-    with whole_folder(folder, overwrite=overwrite) as partial:
-        text = json.dumps(document(report), indent=2, ensure_ascii=False)
-        (partial / RESULTS).write_text(f"{text}\n", encoding="utf-8")
-        (partial / TABLE).write_text(bench_markdown(report), encoding="utf-8")
-        plot_deltas(report, partial / PLOT)
+    content, rows = document(report)
+    write_folder(content, folder, rows=rows, overwrite=overwrite)
 
 
 def _check_output(folder: Path, *, overwrite: bool) -> None:

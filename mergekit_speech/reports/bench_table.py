@@ -2,87 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mergekit_speech.superb.deltas import Column, Comparison, Spread, compare, compare_scores, scored_tasks
-from mergekit_speech.superb.results import BenchReport
+from mergekit_speech.superb.columns import Column, Comparison, Spread, read_columns
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
 MINUS = "−"
+FAILED = "failed"
 
 
-def bench_table(report: BenchReport) -> Table:
-    """Makes a rich table: a row for each encoder, a column for each metric, differences from the first below."""
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = _columns(report)
-    table = Table(caption=caption(report, "below"), caption_justify="left", show_lines=True)
-    table.add_column("encoder", overflow="fold")
-    for column in columns:
-        table.add_column(Text(_header(column)), justify="right", no_wrap=True)
-    for place, encoder in enumerate(report.encoders):
-        cells = ("\n".join(_cell(column, column.rows[place])) for column in columns)
-        # Text, since a label may hold what rich takes for markup.
-        table.add_row(Text(encoder.label), *map(Text, cells))
-    return table
-
-
-def bench_markdown(report: BenchReport) -> str:
-    """Writes the same table in Markdown, differences in brackets, and the caption below it."""
-    columns = _columns(report)
-    lines = [_line(["encoder", *map(_header, columns)]), _line(["---", *("---:" for _ in columns)])]
-    for place, encoder in enumerate(report.encoders):
-        cells = (_cell(column, column.rows[place]) for column in columns)
-        label = encoder.label.replace("|", r"\|")
-        lines.append(_line([label, *(f"{cell[0]} ({cell[1]})" if len(cell) > 1 else cell[0] for cell in cells)]))
-    return "\n".join([*lines, "", caption(report, "in brackets"), ""])
-
-
-def caption(report: BenchReport, where: str) -> str:
-    """Says what the figures are.
+def bench_table(document: Mapping[str, Any]) -> Group:
+    """Makes rich tables: a row for each metric and encoder, and the points of the score by task.
 
     Args:
-        report: The bench.
-        where: Where in a cell the difference stands.
+        document: Of kind `bench`.
     """
-    seeds = len(report.seeds)
-    spread = f"Mean ± standard deviation over {seeds} seeds" if seeds > 1 else "One seed, so no spread"
-    text = f"{spread}; test figures in percent."
-    if len(report.encoders) > 1:
-        text += f" {where.capitalize()}: difference from {report.encoders[0].label}, paired by seed."
-    tasks = [task.name for task in scored_tasks(report)]
-    if tasks:
-        text += f" SUPERB score over {', '.join(tasks)} with the references {report.references}, on this data."
+    from rich.console import Group
+    from rich.text import Text
+
+    tables = [_figures(read_columns(document)), *_points(document)]
+    return Group(*tables, Text(caption(document), style="italic"), *map(Text, failures(document)))
+
+
+def bench_markdown(document: Mapping[str, Any]) -> str:
+    """Writes a Markdown table with a row for each metric and a column for each encoder, and what it says below."""
+    columns, labels = read_columns(document), [encoder["label"] for encoder in document["encoders"]]
+    lines = [_line(["", *(label.replace("|", r"\|") for label in labels)]), _line(["---", *("---:" for _ in labels)])]
+    lines += [_line([column.heading, *(_markdown_cell(column, row) for row in column.rows)]) for column in columns]
+    return "\n\n".join(["\n".join(lines), caption(document), *failures(document)]) + "\n"
+
+
+def caption(document: Mapping[str, Any]) -> str:
+    """Says what the figures are."""
+    seeds = len(document["seeds"])
+    text = "Test figures in percent"
+    text += f", mean ± standard deviation over {seeds} seeds." if seeds > 1 else ", one seed."
+    if len(document["encoders"]) > 1:
+        text += f" Deltas from {document['deltas_refer_to']}, paired by seed and test item. {_say_statistics(document)}"
+    if document["score"] is not None:
+        tasks, references = ", ".join(document["score"]["tasks"]), document["score"]["references"]
+        text += f" SUPERB score over {tasks} with the references {references}, on this data."
+    if any(probe["tried"] for probe in document["probes"]):
+        text += " Learning rates chosen on validation figures alone, for each encoder and task."
     return text
 
 
-def _columns(report: BenchReport) -> list[Column]:
-    score = compare_scores(report)
-    return [*compare(report), *([score] if score else [])]
+def failures(document: Mapping[str, Any]) -> list[str]:
+    """A line for everything that did not come to an end."""
+    return [
+        f"Failed: {failure['encoder']}"
+        + (f", {failure['task']}" if failure["task"] else "")
+        + (f", seed {failure['seed']}" if failure["seed"] is not None else "")
+        + f": {failure['message']}"
+        for failure in document["failures"]
+    ]
 
 
-def _header(column: Column) -> str:
-    task = f"{column.task.upper()} " if column.task else ""
-    return f"{task}{column.title} {'↓' if column.lower_is_better else '↑'}"
+def show(value: float, column: Column, *, signed: bool = False) -> str:
+    """A number in the unit and with the digits of its column."""
+    return f"{column.factor * value:{'+' if signed else ''}.{column.digits}f}".replace("-", MINUS)
 
 
-def _cell(column: Column, row: Comparison) -> list[str]:
-    # Scores are points already, everything else is a fraction.
-    factor = 100 if column.task else 1
-    digits = 2 if column.task else 0
-    cell = [_show(row.figure, factor, digits, signed=False)]
-    if row.delta is not None:
-        cell.append(_show(row.delta, factor, digits, signed=True))
-    return cell
+def show_figure(column: Column, figure: Spread | None) -> str:
+    """A mean with its standard deviation, as `12.34 ± 0.56`."""
+    if figure is None:
+        return FAILED
+    mean = show(figure.mean, column)
+    return mean if figure.deviation is None else f"{mean} ± {show(figure.deviation, column)}"
 
 
-def _show(spread: Spread, factor: int, digits: int, *, signed: bool) -> str:
-    mean = f"{factor * spread.mean:{'+' if signed else ''}.{digits}f}".replace("-", MINUS)
-    return mean if spread.deviation is None else f"{mean} ± {factor * spread.deviation:.{digits}f}"
+def show_interval(column: Column, spread: Spread) -> str:
+    """An interval of a difference, as `[−1.23, +0.45]`, or nothing."""
+    if spread.interval is None:
+        return ""
+    low, high = (show(end, column, signed=True) for end in spread.interval)
+    return f"[{low}, {high}]"
+
+
+def _say_statistics(document: Mapping[str, Any]) -> str:
+    statistics = document["statistics"]
+    if not statistics["tested"]:
+        return "No intervals: the test items were not kept, or are too few."
+    seeds = "" if len(document["seeds"]) > 1 else " One seed: they say nothing of training again."
+    return (
+        f"95 % intervals by {statistics['draws']} resamples of test items and seeds;"
+        f" verdicts at {100 * statistics['level']:g} % after Holm's correction over all {statistics['tested']} deltas.{seeds}"
+    )
+
+
+def _figures(columns: Sequence[Column]) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading, right in (("metric", False), ("encoder", False), ("figure", True), ("delta", True)):
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    table.add_column("95 % interval", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for column in columns:
+        for place, row in enumerate(column.rows):
+            # Text, since a label may hold what rich takes for markup.
+            cells = [column.heading if place == 0 else "", row.encoder, *_cells(column, row)]
+            table.add_row(*map(Text, cells), end_section=place == len(column.rows) - 1)
+    return table
+
+
+def _cells(column: Column, row: Comparison) -> Iterator[str]:
+    yield show_figure(column, row.figure)
+    if row.delta is None:
+        yield from ("", "", "")
+        return
+    yield show(row.delta.mean, column, signed=True)
+    yield show_interval(column, row.delta)
+    yield row.delta.verdict or ""
+
+
+def _points(document: Mapping[str, Any]) -> list[Table]:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    score = document["score"]
+    if score is None:
+        return []
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("SUPERB score", overflow="fold")
+    for task in score["tasks"]:
+        table.add_column(Text(task), justify="right")
+    table.add_column("mean", justify="right")
+    for row in score["figures"]:
+        points = [*row["tasks"].values(), row["figure"]["mean"]]
+        table.add_row(Text(row["encoder"]), *(f"{value:.0f}".replace("-", MINUS) for value in points))
+    return [table]
+
+
+def _markdown_cell(column: Column, row: Comparison) -> str:
+    cell = show_figure(column, row.figure)
+    if row.delta is None:
+        return cell
+    parts = [show(row.delta.mean, column, signed=True), show_interval(column, row.delta), row.delta.verdict or ""]
+    return f"{cell}<br>{' '.join(filter(None, parts))}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -51,6 +51,16 @@ def read_audio(path: Path) -> Waveform:
     return mono
 
 
+def read_clip(clip: Clip) -> Waveform:
+    """Reads a clip as its task wants to hear it: as `read_audio`, amplified by the clip's gain.
+
+    Raises:
+        DataError: As `read_audio`.
+    """
+    samples = read_audio(clip.path)
+    return samples * np.float32(10 ** (clip.gain / 20)) if clip.gain else samples
+
+
 def _resample(samples: Waveform, rate: int) -> Waveform:
     import soxr
 
@@ -68,7 +78,7 @@ class AudioStore:
             budget: Bytes of decoded audio to keep (64,000 a second).
         """
         self._left = budget
-        self._kept: dict[Path, Waveform] = {}
+        self._kept: dict[tuple[Path, float], Waveform] = {}
 
     def read(self, clip: Clip) -> Waveform:
         """Returns the clip's samples, shape `(samples,)`; callers must not write to them.
@@ -76,10 +86,10 @@ class AudioStore:
         Raises:
             DataError: As `read_audio`, or the file holds less than the manifest says, as one that was cut short does.
         """
-        kept = self._kept.get(clip.path)
+        kept = self._kept.get((clip.path, clip.gain))
         if kept is not None:
             return kept
-        samples = read_audio(clip.path)
+        samples = read_clip(clip)
         if len(samples) / SAMPLE_RATE < clip.duration - TOLERANCE:
             raise DataError(
                 f"{clip.source}: clip {clip.path} holds {len(samples) / SAMPLE_RATE:.2f} s of the {clip.duration:.2f} s"
@@ -87,5 +97,5 @@ class AudioStore:
             )
         if samples.nbytes <= self._left:
             self._left -= samples.nbytes
-            self._kept[clip.path] = samples
+            self._kept[clip.path, clip.gain] = samples
         return samples

@@ -22,6 +22,7 @@ class Clip:
         split: Name of the split, such as `train`, `valid` or `test`.
         fields: Everything else on the manifest's line: labels, speaker, text.
         source: `file:line` of the manifest, for error messages.
+        gain: What the samples are amplified by when they are read, decibels.
     """
 
     id: str
@@ -30,3 +31,4 @@ class Clip:
     split: str
     fields: Mapping[str, Any]
     source: str
+    gain: float = 0.0

@@ -13,8 +13,22 @@ from mergekit_speech.registry import TASKS
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.settings import Overrides, ProbeSettings
 from mergekit_speech.tasks.parts.labels import Labels
-from mergekit_speech.tasks.parts.task import Splits, Task
+from mergekit_speech.tasks.parts.splits import Splits
+from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.settings import Goal
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A division of a task's clips; most tasks have one.
+
+    Attributes:
+        splits: Its clips.
+        labels: Outputs of its head, from its training split alone.
+    """
+
+    splits: Splits
+    labels: Labels
 
 
 @dataclass(frozen=True)
@@ -23,22 +37,25 @@ class Assignment:
 
     Attributes:
         task: Its definition.
-        splits: Its clips.
-        labels: Outputs of its head, from the training split alone.
-        settings: How its probes are trained.
-        manifest: Digest of its manifest.
+        folds: Its clips, divided as often as the task wants; each seed trains a head for each.
+        settings: How its probes are trained; None where the task trains no head.
+        manifest: Digest of its manifest and of whatever else it reads beside the recordings.
     """
 
     task: Task
-    splits: Splits
-    labels: Labels
-    settings: ProbeSettings
+    folds: tuple[Fold, ...]
+    settings: ProbeSettings | None
     manifest: str
 
     @property
     def clips(self) -> list[Clip]:
-        """The clips of all splits, those to train on first."""
-        return [*self.splits.train, *self.splits.valid, *self.splits.test]
+        """The clips of all folds, each once, those to train on first."""
+        return list({clip.id: clip for fold in self.folds for clip in fold.splits.clips}.values())
+
+    @property
+    def tested(self) -> int:
+        """Number of test clips, those of all folds together."""
+        return sum(len(fold.splits.test) for fold in self.folds)
 
     @property
     def goal(self) -> Goal:
@@ -70,10 +87,10 @@ def read_assignments(data: Path, names: Sequence[str], overrides: Overrides) -> 
     return [_read(data, task, chosen) for task, chosen in zip(tasks, settings, strict=True)]
 
 
-def _read(data: Path, task: Task, settings: ProbeSettings) -> Assignment:
+def _read(data: Path, task: Task, settings: ProbeSettings | None) -> Assignment:
     try:
-        splits = task.splits(data)
-        assignment = Assignment(task, splits, task.labels(splits.train), settings, _digest(data, task))
+        folds = tuple(Fold(splits, task.labels(splits.train)) for splits in task.folds(data))
+        assignment = Assignment(task, folds, settings, _digest(data, task))
         for clip in assignment.clips:
             if not clip.path.is_file():
                 raise DataError(f"{clip.source}: clip {clip.path} does not exist: check the path and the data folder")
@@ -83,4 +100,7 @@ def _read(data: Path, task: Task, settings: ProbeSettings) -> Assignment:
 
 
 def _digest(data: Path, task: Task) -> str:
-    return f"sha256:{hashlib.sha256((data / task.name / 'manifest.jsonl').read_bytes()).hexdigest()}"
+    digest = hashlib.sha256()
+    for path in task.files(data):
+        digest.update(path.read_bytes())
+    return f"sha256:{digest.hexdigest()}"

@@ -115,8 +115,8 @@ def _describe(named: NamedEncoder) -> ProbedEncoder:
 
 
 def _describe_task(assignment: Assignment) -> ProbedTask:
-    task, splits = assignment.task, assignment.splits
-    clips = {"train": len(splits.train), "valid": len(splits.valid), "test": len(splits.test)}
+    task, first = assignment.task, assignment.folds[0].splits
+    clips = {"train": len(first.train), "valid": len(first.valid), "test": assignment.tested}
     return ProbedTask(task.name, task.title, task.metrics, assignment.settings, clips, assignment.manifest)
 
 
@@ -161,7 +161,7 @@ def _key(assignment: Assignment, encoder: ProbedEncoder, seed: int) -> Mapping[s
         "encoder": encoder.digest,
         "task": assignment.task.name,
         "manifest": assignment.manifest,
-        "settings": asdict(assignment.settings),
+        "settings": assignment.settings and asdict(assignment.settings),
         "seed": seed,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -33,7 +33,7 @@ class ProbeBatch:
 
     Attributes:
         clips: In the order of the targets.
-        targets: Label indices of each clip, int64, shape `(symbols,)`.
+        targets: See `Task.targets`.
     """
 
     clips: Sequence[Clip]
@@ -67,7 +67,7 @@ class Probe(Learner):
         output, lengths = self.predict(batch.clips)
         return self._task.loss(output, lengths, batch.targets)
 
-    def predict(self, clips: Sequence[Clip]) -> tuple[torch.Tensor, torch.Tensor]:
+    def predict(self, clips: Sequence[Clip]) -> tuple[Any, torch.Tensor]:
         """Runs the head.
 
         Returns:
@@ -75,8 +75,7 @@ class Probe(Learner):
         """
         rows = self.features(clips)
         lengths = torch.tensor([len(row) for row in rows], device=self.layers.device)
-        output: torch.Tensor = self.head(_pad(rows), lengths)
-        return output, lengths
+        return self.head(_pad(rows), lengths), lengths
 
     def features(self, clips: Sequence[Clip]) -> list[torch.Tensor]:
         """The weighted sum for each clip, shape `(frames, dim)`; one frame where the mean suffices."""
@@ -95,16 +94,16 @@ def mean_suffices(task: Task) -> bool:
     return bool(getattr(task.probe_head, "mean_suffices", False))
 
 
-def evaluate(probe: Probe, task: Task, labels: Labels, clips: Sequence[Clip]) -> Mapping[str, float]:
-    """Every metric of the task over a split, as fractions."""
-    answers: dict[str, list[str]] = {}
+def answer(probe: Probe, task: Task, labels: Labels, clips: Sequence[Clip]) -> Mapping[str, Any]:
+    """The probe's answer to each clip, by the clip's id."""
+    answers: dict[str, Any] = {}
     by_length = sorted(clips, key=lambda clip: clip.duration)
     with torch.no_grad():
         for start in range(0, len(by_length), EVALUATED_TOGETHER):
             batch = by_length[start : start + EVALUATED_TOGETHER]
             said = task.decode(*probe.predict(batch), labels)
-            answers.update(zip((clip.source for clip in batch), said, strict=True))
-    return task.score([answers[clip.source] for clip in clips], [task.answer(clip) for clip in clips])
+            answers.update(zip((clip.id for clip in batch), said, strict=True))
+    return answers
 
 
 def _pad(rows: Sequence[torch.Tensor]) -> torch.Tensor:

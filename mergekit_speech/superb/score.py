@@ -9,10 +9,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.registry import suggestion
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Figures = TypeVar("Figures", float, "npt.NDArray[np.float64]")
 
 
 @dataclass(frozen=True)
@@ -108,16 +114,20 @@ def superb_score(figures: Mapping[str, Mapping[str, float]], references: str = "
         raise SettingsError(
             f"expected figures of at least one task for the SUPERB score, got {figures!r}: probe a task"
         )
-    anchors = REFERENCES[references]
     for task, metrics in figures.items():
         _check(task, metrics)
-    tasks = {task: _task_score(figures[task], anchors[task]) for task in anchors if task in figures}
+    tasks = {task: task_points(task, figures[task], references) for task in REFERENCES[references] if task in figures}
     return Score(sum(tasks.values()) / len(tasks), tasks, references)
 
 
-def _task_score(metrics: Mapping[str, float], anchors: Mapping[str, Anchor]) -> float:
-    parts = [(100 * metrics[name] - anchor.floor) / (anchor.top - anchor.floor) for name, anchor in anchors.items()]
-    return 1000 * sum(parts) / len(parts)
+def task_points(task: str, metrics: Mapping[str, Figures], references: str) -> Figures:
+    """What one task adds to the mean that the score is, unchecked; figures may be arrays of one shape."""
+    anchors = REFERENCES[references][task]
+    scale = 1000 / len(anchors)
+    parts = [
+        (100 * metrics[name] - anchor.floor) * (scale / (anchor.top - anchor.floor)) for name, anchor in anchors.items()
+    ]
+    return sum(parts[1:], parts[0])
 
 
 def _check(task: str, metrics: Mapping[str, float]) -> None:

@@ -15,14 +15,13 @@ N = TypeVar("N")
 PerTask: TypeAlias = N | Mapping[str, N] | None
 """One number for all tasks, numbers by task, or None for SUPERB's own."""
 
-CLIP_NORM = 1.0
 # As many validations as Speech-FT's fine-tuning makes.
 VALIDATIONS = 25
 
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How a probe is trained: Adam at a constant rate, gradient norm clipped to 1.
+    """How a probe is trained: Adam at a constant rate.
 
     Attributes:
         steps: Optimizer steps.
@@ -30,6 +29,8 @@ class ProbeSettings:
         clips: Clips in a batch.
         accumulate: Batches in a step.
         evaluate_every: Steps between two validations.
+        clip_norm: Largest gradient norm.
+        weight_decay: Decoupled, per unit of learning rate.
     """
 
     steps: int
@@ -37,6 +38,8 @@ class ProbeSettings:
     clips: int
     accumulate: int
     evaluate_every: int
+    clip_norm: float = 1.0
+    weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuses numbers that make no sense.
@@ -54,7 +57,8 @@ class ProbeSettings:
             steps=self.steps,
             learning_rate=self.learning_rate,
             accumulate=self.accumulate,
-            clip_norm=CLIP_NORM,
+            clip_norm=self.clip_norm,
+            weight_decay=self.weight_decay,
             evaluate_every=self.evaluate_every,
             seed=seed,
         )
@@ -94,12 +98,14 @@ class Overrides:
                         f"{suggestion(name, known)}: correct it or add the task"
                     )
 
-    def settings(self, task: Task) -> ProbeSettings:
-        """Fills what is not given from the task's SUPERB budget.
+    def settings(self, task: Task) -> ProbeSettings | None:
+        """Fills what is not given from the task's SUPERB budget; None where the task trains no head.
 
         Raises:
             SettingsError: A number is out of range; the message names the task.
         """
+        if not task.trains:
+            return None
         budget = task.probing
         steps = _pick(self.steps, task.name)
         every = budget.evaluate_every if steps is None else max(1, steps // VALIDATIONS)
@@ -110,6 +116,8 @@ class Overrides:
                 clips=_or(_pick(self.clips, task.name), budget.clips),
                 accumulate=_or(_pick(self.accumulate, task.name), budget.accumulate),
                 evaluate_every=_or(_pick(self.evaluate_every, task.name), every),
+                clip_norm=budget.clip_norm,
+                weight_decay=budget.weight_decay,
             )
         except SettingsError as fault:
             raise SettingsError(f"task {task.name!r}: {fault}") from fault

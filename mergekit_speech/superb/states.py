@@ -9,7 +9,7 @@ import torch
 
 from mergekit_speech.encoders.encoder import Encoder, Frames
 from mergekit_speech.errors import CheckpointError, DataError
-from mergekit_speech.speech.audio import read_audio
+from mergekit_speech.speech.audio import read_clip
 from mergekit_speech.speech.batches import pad
 from mergekit_speech.speech.clip import Clip
 
@@ -99,7 +99,7 @@ class StateStore:
         return True
 
     def _encode(self, clip: Clip) -> torch.Tensor:
-        batch = pad([clip], [read_audio(clip.path)])
+        batch = pad([clip], [read_clip(clip)])
         # Encoding amid a training step must leave that step's dropout as it is.
         with torch.random.fork_rng(devices=[]), torch.inference_mode():
             frames = self._run(clip, batch.waveforms.to(self._device), batch.lengths.to(self._device))

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
 import torch
 
 from mergekit_speech.errors import Interrupted, MsmError
 from mergekit_speech.speech.batches import BatchLimits, ClipStream
-from mergekit_speech.superb.assignment import Assignment
-from mergekit_speech.superb.probe import Probe, ProbeBatch, States, evaluate
-from mergekit_speech.superb.results import ProbedEncoder, ProbeResult
+from mergekit_speech.superb.assignment import Assignment, Fold
+from mergekit_speech.superb.layers import Tested, pick_layer
+from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer
+from mergekit_speech.superb.results import NATIVE, ProbedEncoder, ProbeResult
+from mergekit_speech.superb.settings import ProbeSettings
+from mergekit_speech.tasks.parts.examination import Examination
+from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.rows import join_folds
+from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import MemoryCheckpoints
 from mergekit_speech.training.events import Observer
 from mergekit_speech.training.feed import Feed
@@ -21,7 +28,9 @@ from mergekit_speech.training.loop import Loop
 def train_probe(
     assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
 ) -> ProbeResult:
-    """Trains a head from scratch on the training split, and tests its best checkpoint on the validation split.
+    """Trains a head from scratch for each fold, and tests its best checkpoint on the validation split.
+
+    A task that trains no head is tested on the hidden state that does best on the validation split.
 
     Args:
         assignment: What to learn, on what, how.
@@ -33,56 +42,86 @@ def train_probe(
     Raises:
         MsmError: Whatever goes wrong; the message names task, encoder and seed.
     """
-    started = time.perf_counter()
+
+    def train(fold: Fold) -> Tested:
+        if assignment.settings is None:
+            return pick_layer(assignment.task, fold.splits, states, encoder.depth)
+        return _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers)
+
+    return train_folds(assignment, encoder, seed, NATIVE, train)
+
+
+def train_folds(
+    assignment: Assignment, encoder: ProbedEncoder, seed: int, engine: str, train: Callable[[Fold], Tested]
+) -> ProbeResult:
+    """Makes one result of all folds of a task.
+
+    Args:
+        assignment: What to learn, on what, how.
+        encoder: Whose hidden states.
+        seed: Decides head and order of clips.
+        engine: Name of what trains.
+        train: Trains and tests the head of a fold.
+
+    Raises:
+        MsmError: Whatever goes wrong; the message names task, encoder and seed.
+    """
+    started, task = time.perf_counter(), assignment.task
     try:
-        return _train(assignment, encoder, states, seed, observers, started)
+        done = [(fold.splits.fold, train(fold)) for fold in assignment.folds]
     except Interrupted:
         raise
     except MsmError as fault:
-        raise type(fault)(f"task {assignment.task.name!r}, encoder {encoder.label!r}, seed {seed}: {fault}") from fault
+        raise type(fault)(f"task {task.name!r}, encoder {encoder.label!r}, seed {seed}: {fault}") from fault
+    valid = join_folds([(fold, part.valid) for fold, part in done])
+    test = join_folds([(fold, part.test) for fold, part in done])
+    return ProbeResult(
+        encoder=encoder.label,
+        task=task.name,
+        seed=seed,
+        settings=assignment.settings,
+        best_steps=[part.best_step for _, part in done if part.best_step is not None],
+        valid=dict(task.figures(valid)),
+        test=dict(task.figures(test)),
+        n=assignment.tested,
+        layer_weights=[fmean(shares) for shares in zip(*(part.layer_weights for _, part in done), strict=True)],
+        seconds=time.perf_counter() - started,
+        rows=test,
+        engine=engine,
+    )
 
 
-def _train(
+def _train_fold(
     assignment: Assignment,
+    fold: Fold,
+    settings: ProbeSettings,
     encoder: ProbedEncoder,
     states: States,
     seed: int,
     observers: Sequence[Observer],
-    started: float,
-) -> ProbeResult:
-    task, labels, splits, settings = assignment.task, assignment.labels, assignment.splits, assignment.settings
-    probe = fresh_probe(assignment, encoder, states, seed)
-
+) -> Tested:
+    task, labels = assignment.task, fold.labels
+    probe = fresh_probe(task, labels, encoder, states, seed)
+    examination = Examination(task, fold.splits, lambda clips: answer(probe, task, labels, clips))
     loop = Loop(
         probe,
         Feed(
-            ClipStream(splits.train, BatchLimits(clips=settings.clips), seed),
+            ClipStream(fold.splits.train, BatchLimits(clips=settings.clips), seed),
             lambda clips, _: ProbeBatch(clips, task.targets(clips, labels)),
         ),
         settings.loop(seed),
-        lambda: evaluate(probe, task, labels, splits.valid),
+        examination.validate,
         assignment.goal,
         MemoryCheckpoints(),
         observers,
     )
     outcome = loop.run()
-    test = evaluate(probe, task, labels, splits.test)
-    return ProbeResult(
-        encoder=encoder.label,
-        task=task.name,
-        seed=seed,
-        settings=settings,
-        best_step=outcome.best_step,
-        valid=dict(outcome.best),
-        test=dict(test),
-        n=len(splits.test),
-        layer_weights=probe.layer_weights(),
-        seconds=time.perf_counter() - started,
-    )
+    valid, test = examination.conclude()
+    return Tested(valid, test, probe.layer_weights(), outcome.best_step)
 
 
-def fresh_probe(assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int) -> Probe:
+def fresh_probe(task: Task, labels: Labels, encoder: ProbedEncoder, states: States, seed: int) -> Probe:
     """Builds a probe whose weights depend on the seed alone: encoders of one shape start from the same head."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Probe(assignment.task, assignment.labels, states, depth=encoder.depth, dim=encoder.dim)
+        return Probe(task, labels, states, depth=encoder.depth, dim=encoder.dim)

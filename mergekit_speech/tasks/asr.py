@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from mergekit_speech.tasks.parts.ctc import CtcTask, text_error_rates
+from mergekit_speech.tasks.parts.ctc import CtcTask, text_errors
 from mergekit_speech.tasks.parts.heads import Recurrent
 from mergekit_speech.tasks.parts.task import Budget, Metric
 
@@ -15,5 +15,6 @@ TASK = CtcTask(
     tuning_head=partial(Recurrent, project=256, layers=3, hidden=256, dropout=0.2),
     probing=Budget(steps=200_000, learning_rate=1e-4, clips=32, accumulate=1, evaluate_every=2000),
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=16, accumulate=1, evaluate_every=2000),
-    errors=text_error_rates,
+    count=text_errors,
+    rates={"wer": ("word_errors", "words"), "cer": ("character_errors", "characters")},
 )

@@ -1,10 +1,11 @@
-"""ER: emotion recognition. Manifest field `label`: the emotion."""
+"""ER: emotion recognition. Manifest field `label`: the emotion; `fold`: the number of the clip's fold."""
 
-from mergekit_speech.tasks.parts.classification import ACCURACY, ClassificationTask
+from mergekit_speech.tasks.parts.classification import ACCURACY
+from mergekit_speech.tasks.parts.folds import FoldedClassificationTask
 from mergekit_speech.tasks.parts.heads import MeanPooledLinear
 from mergekit_speech.tasks.parts.task import Budget, Metric
 
-TASK = ClassificationTask(
+TASK = FoldedClassificationTask(
     name="er",
     title="emotion recognition",
     field="label",

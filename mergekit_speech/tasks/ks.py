@@ -13,4 +13,6 @@ TASK = ClassificationTask(
     tuning_head=MeanPooledLinear,
     probing=Budget(steps=200_000, learning_rate=1e-4, clips=32, accumulate=1, evaluate_every=5000),
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=32, accumulate=1, evaluate_every=2000),
+    gain=-3.0,
+    balanced=True,
 )

@@ -1,14 +1,8 @@
 """PR: phoneme recognition. Manifest field `phones`: a list of phones."""
 
-from collections.abc import Mapping, Sequence
-
-from mergekit_speech.tasks.parts.ctc import CtcTask, symbol_error_rate
+from mergekit_speech.tasks.parts.ctc import CtcTask, symbol_errors
 from mergekit_speech.tasks.parts.heads import FrameLinear
 from mergekit_speech.tasks.parts.task import Budget, Metric
-
-
-def _errors(answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Mapping[str, float]:
-    return {"per": symbol_error_rate(answers, references)}
 
 
 TASK = CtcTask(
@@ -20,5 +14,6 @@ TASK = CtcTask(
     tuning_head=FrameLinear,
     probing=Budget(steps=100_000, learning_rate=1e-2, clips=16, accumulate=2, evaluate_every=1000),
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=16, accumulate=1, evaluate_every=2000),
-    errors=_errors,
+    count=symbol_errors,
+    rates={"per": ("errors", "symbols")},
 )

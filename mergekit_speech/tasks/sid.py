@@ -13,4 +13,6 @@ TASK = ClassificationTask(
     tuning_head=MeanPooledLinear,
     probing=Budget(steps=200_000, learning_rate=1e-4, clips=8, accumulate=4, evaluate_every=5000),
     tuning=Budget(steps=50_000, learning_rate=1e-4, clips=8, accumulate=4, evaluate_every=2000),
+    apart=False,
+    crop=8.0,
 )

@@ -74,7 +74,7 @@ def result(encoder: str, task: str, seed: int, **test: float) -> ProbeResult:
         task=task,
         seed=seed,
         settings=SETTINGS,
-        best_step=4,
+        best_steps=[4],
         valid=test,
         test=test,
         n=9,

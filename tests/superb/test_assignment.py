@@ -22,9 +22,11 @@ def data(tmp_path: Path, corpus: Path) -> Path:
 def test_assignment_holds_clips_labels_and_settings(corpus: Path) -> None:
     first, second = read_assignments(corpus, ["ks", "pr"], FEW)
     assert (first.task.name, second.task.name) == ("ks", "pr")
-    assert first.labels.names == ("high", "low", "middle")
-    assert [len(part) for part in (first.splits.train, first.splits.valid, first.splits.test)] == [18, 9, 9]
+    (fold,) = first.folds
+    assert fold.labels.names == ("high", "low", "middle")
+    assert [len(part) for part in (fold.splits.train, fold.splits.valid, fold.splits.test)] == [18, 9, 9]
     assert len(first.clips) == 36
+    assert first.settings is not None
     assert first.settings.steps == 8
     assert (first.goal.metric, first.goal.lower_is_better) == ("acc", False)
     assert (second.goal.metric, second.goal.lower_is_better) == ("per", True)

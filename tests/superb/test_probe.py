@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ import torch
 from mergekit_speech.encoders.pretrained import load_encoder
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.assignment import Assignment
-from mergekit_speech.superb.probe import EVALUATED_TOGETHER, Probe, ProbeBatch, evaluate, mean_suffices
+from mergekit_speech.superb.probe import EVALUATED_TOGETHER, Probe, ProbeBatch, answer, mean_suffices
 from mergekit_speech.superb.states import StateStore
+from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
 from tests.superb.corpus import assignment
 
@@ -31,20 +34,28 @@ class Frames:
         return self.read(clip)
 
 
+def splits_of(job: Assignment) -> Splits:
+    return job.folds[0].splits
+
+
+def labels_of(job: Assignment) -> Labels:
+    return job.folds[0].labels
+
+
 def probe_on(job: Assignment, store: StateStore | Frames) -> Probe:
     torch.manual_seed(0)
-    return Probe(job.task, job.labels, store, depth=3, dim=32)
+    return Probe(job.task, labels_of(job), store, depth=3, dim=32)
 
 
 def batch_of(job: Assignment, clips: int = 5) -> ProbeBatch:
-    chosen = job.splits.train[:clips]
-    return ProbeBatch(chosen, job.task.targets(chosen, job.labels))
+    chosen = splits_of(job).train[:clips]
+    return ProbeBatch(chosen, job.task.targets(chosen, labels_of(job)))
 
 
 def test_sum_starts_as_the_plain_mean_of_the_layers(corpus: Path, store: StateStore) -> None:
     job = assignment(corpus, "pr")
     probe = probe_on(job, store)
-    clip = job.splits.train[0]
+    clip = splits_of(job).train[0]
     (row,) = probe.features([clip])
     assert torch.allclose(row, store.read(clip).mean(dim=0), atol=1e-6)
     assert probe.layer_weights() == pytest.approx([1 / 3] * 3)
@@ -54,7 +65,7 @@ def test_sum_follows_the_softmax_of_the_weights(corpus: Path, store: StateStore)
     job = assignment(corpus, "pr")
     probe = probe_on(job, store)
     probe.layers.data = torch.tensor([0.0, 1.0, -1.0])
-    clip = job.splits.train[0]
+    clip = splits_of(job).train[0]
     share = torch.tensor([0.0, 1.0, -1.0]).softmax(dim=0)
     expected = sum(share[layer] * store.read(clip)[layer] for layer in range(3))
     assert torch.allclose(probe.features([clip])[0], torch.as_tensor(expected), atol=1e-6)
@@ -71,7 +82,7 @@ def test_only_head_and_weights_are_trained(corpus: Path, store: StateStore) -> N
 def test_padding_and_neighbours_have_no_say(corpus: Path, store: StateStore, task: str) -> None:
     job = assignment(corpus, task)
     probe = probe_on(job, store)
-    clips = job.splits.train[:4]
+    clips = splits_of(job).train[:4]
     together, lengths = probe.predict(clips)
     for row, clip in enumerate(clips):
         alone, (length,) = probe.predict([clip])
@@ -83,7 +94,7 @@ def test_padding_and_neighbours_have_no_say(corpus: Path, store: StateStore, tas
 def test_mean_over_frames_is_all_that_a_pooling_head_needs(corpus: Path, store: StateStore) -> None:
     job = assignment(corpus, "ks")
     pooled, framed = probe_on(job, store), probe_on(job, Frames(store))
-    clips = job.splits.train[:5]
+    clips = splits_of(job).train[:5]
     assert {len(row) for row in pooled.features(clips)} == {1}
     assert min(len(row) for row in framed.features(clips)) > 1
     assert torch.allclose(pooled.predict(clips)[0], framed.predict(clips)[0], atol=1e-5)
@@ -124,10 +135,10 @@ def test_gradients_are_those_of_a_plain_batch(corpus: Path, store: StateStore) -
 def test_evaluation_keeps_the_order_of_the_clips(corpus: Path, store: StateStore) -> None:
     job = assignment(corpus, "ks")
     probe = probe_on(job, store).eval()
-    clips = list(job.splits.train) * 3
-    numbered = [Clip(c.id, c.path, c.duration, c.split, c.fields, f"{c.source}:{n}") for n, c in enumerate(clips)]
+    clips = list(splits_of(job).train) * 3
+    numbered = [replace(clip, id=f"{clip.id}:{number}") for number, clip in enumerate(clips)]
     assert len(numbered) > EVALUATED_TOGETHER
     with torch.no_grad():
-        said = [job.labels.names[int(probe.predict([clip])[0].argmax())] for clip in numbered]
-    right = sum(name == clip.fields["label"] for name, clip in zip(said, numbered, strict=True))
-    assert evaluate(probe, job.task, job.labels, numbered)["acc"] == pytest.approx(right / len(numbered))
+        said = [labels_of(job).names[int(probe.predict([clip])[0].argmax())] for clip in numbered]
+    answers = answer(probe, job.task, labels_of(job), numbered)
+    assert [answers[clip.id] for clip in numbered] == said

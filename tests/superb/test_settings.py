@@ -22,7 +22,9 @@ def test_one_number_holds_for_all_tasks_and_numbers_by_task_for_theirs() -> None
 
 @pytest.mark.parametrize(("steps", "every"), [(25, 1), (10, 1), (1000, 40)])
 def test_other_steps_are_validated_25_times(steps: int, every: int) -> None:
-    assert Overrides(steps=steps).settings(TASKS.load("ks")).evaluate_every == every
+    settings = Overrides(steps=steps).settings(TASKS.load("ks"))
+    assert settings is not None
+    assert settings.evaluate_every == every
 
 
 def test_loop_keeps_the_rate_and_clips_the_gradient_to_one() -> None:

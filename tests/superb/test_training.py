@@ -58,9 +58,12 @@ def test_result_says_what_was_done(corpus: Path, store: StateStore, task: str) -
     job = assignment(corpus, task)
     done = train_probe(job, TINY, store, seed=3)
     assert (done.encoder, done.task, done.seed, done.settings) == ("tiny", task, 3, job.settings)
-    assert done.n == len(job.splits.test)
+    assert done.n == len(job.folds[0].splits.test)
     assert done.test.keys() == done.valid.keys() == {metric.name for metric in job.task.metrics}
-    assert done.best_step in range(2, 9, 2)
+    (best,) = done.best_steps
+    assert best in range(2, 9, 2)
+    assert done.test == job.task.figures(done.rows)
+    assert {len(column) for column in done.rows.values()} == {done.n}
     assert sum(done.layer_weights) == pytest.approx(1)
     assert done.seconds > 0
 
@@ -87,9 +90,9 @@ def test_seed_repeats_and_another_seed_differs(corpus: Path, store: StateStore, 
 def test_global_random_state_has_no_say(corpus: Path, store: StateStore) -> None:
     job = assignment(corpus, "ks")
     torch.manual_seed(1)
-    one = fresh_probe(job, TINY, store, seed=0)
+    one = fresh_probe(job.task, job.folds[0].labels, TINY, store, seed=0)
     torch.manual_seed(2)
-    other = fresh_probe(job, TINY, store, seed=0)
+    other = fresh_probe(job.task, job.folds[0].labels, TINY, store, seed=0)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -97,14 +100,18 @@ def test_best_validation_checkpoint_is_tested_and_not_the_last(corpus: Path, sto
     """At a constant rate, a run cut at the best step ends where the long one found its best."""
     job = assignment(corpus, "pr", WILD)
     runs = ((seed, *run(job, store, seed)) for seed in range(6))
-    seed, done, events = next(
-        (seed, done, events) for seed, done, events in runs if done.best_step < job.settings.steps
-    )
+    seed, done, events = next((seed, done, events) for seed, done, events in runs if done.best_steps[0] < steps_of(job))
     best = min(events, key=lambda event: event.metrics["per"])
-    assert (done.best_step, done.valid) == (best.step, best.metrics)
+    assert (done.best_steps, done.valid) == ([best.step], best.metrics)
     assert done.valid != events[-1].metrics
-    short = replace(job, settings=replace(job.settings, steps=done.best_step, evaluate_every=done.best_step))
+    assert job.settings is not None
+    short = replace(job, settings=replace(job.settings, steps=best.step, evaluate_every=best.step))
     assert train_probe(short, TINY, store, seed).test == done.test
+
+
+def steps_of(job: Assignment) -> int:
+    assert job.settings is not None
+    return job.settings.steps
 
 
 def run(job: Assignment, store: StateStore, seed: int) -> tuple[ProbeResult, list[EvaluationEvent]]:
@@ -122,7 +129,7 @@ def test_labels_of_the_test_split_never_reach_training(
     one = train_probe(assignment(corpus, task), TINY, store, 0, [watched[0]])
     other = train_probe(assignment(tmp_path / "data", task), TINY, store, 0, [watched[1]])
     assert watched[0].losses == watched[1].losses
-    assert (one.best_step, one.valid, one.layer_weights) == (other.best_step, other.valid, other.layer_weights)
+    assert (one.best_steps, one.valid, one.layer_weights) == (other.best_steps, other.valid, other.layer_weights)
     assert one.test != other.test
 
 

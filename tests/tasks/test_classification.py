@@ -22,15 +22,15 @@ def test_loss_is_the_mean_cross_entropy() -> None:
 
 def test_decision_is_the_largest_output() -> None:
     labels = Labels(("no", "yes"))
-    assert KS.decode(torch.tensor([[3.0, 1.0], [-2.0, -1.0]]), torch.tensor([1, 1]), labels) == [["no"], ["yes"]]
+    assert KS.decode(torch.tensor([[3.0, 1.0], [-2.0, -1.0]]), torch.tensor([1, 1]), labels) == ["no", "yes"]
 
 
 def test_accuracy_and_unweighted_recall_by_hand() -> None:
-    truth = [["angry"], ["angry"], ["angry"], ["sad"]]
-    answers = [["angry"], ["angry"], ["happy"], ["angry"]]
+    clips = [make_clip(str(n), label=label) for n, label in enumerate(["angry", "angry", "angry", "sad"])]
+    answers = {"0": "angry", "1": "angry", "2": "happy", "3": "angry"}
     # Recall: angry 2/3, sad 0/1; happy never was the truth.
-    assert ER.score(answers, truth) == {"acc": pytest.approx(2 / 4), "uar": pytest.approx(1 / 3)}
-    assert KS.score(answers, truth) == {"acc": pytest.approx(0.5)}
+    assert ER.figures(ER.measure(answers, clips)) == {"acc": pytest.approx(2 / 4), "uar": pytest.approx(1 / 3)}
+    assert KS.figures(KS.measure(answers, clips)) == {"acc": pytest.approx(0.5)}
 
 
 def test_labels_are_the_training_clips_own() -> None:
@@ -40,5 +40,5 @@ def test_labels_are_the_training_clips_own() -> None:
 @pytest.mark.parametrize("value", ["", None, 3, ["yes"]])
 def test_answer_that_is_no_label(value: object) -> None:
     with pytest.raises(DataError) as caught:
-        KS.answer(make_clip("x", label=value))
+        KS.label(make_clip("x", label=value))
     assert str(caught.value) == f"manifest.jsonl:x: label must be a string, got {value!r}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
 
 from mergekit_speech.errors import DataError
-from mergekit_speech.tasks.parts.ctc import symbol_error_rate, text_error_rates
+from mergekit_speech.tasks.parts.ctc import CtcTask, symbol_errors, text_errors
 from mergekit_speech.tasks.parts.labels import Labels
 from tests.speech.corpus import make_clip
 from tests.tasks.definitions import ctc_task
@@ -59,24 +60,32 @@ def test_answer_longer_than_the_audio_gives_no_infinite_loss() -> None:
     assert float(PR.loss(torch.zeros(1, 2, 3), torch.tensor([2]), [torch.tensor([1, 2, 1])])) == 0.0
 
 
+def rates(task: CtcTask, answers: Sequence[Sequence[str]], truths: Sequence[object]) -> Mapping[str, float]:
+    clips = [make_clip(str(n), phones=truth, text=truth) for n, truth in enumerate(truths)]
+    return task.figures(task.measure({str(n): answer for n, answer in enumerate(answers)}, clips))
+
+
 def test_phone_error_rate_by_hand() -> None:
-    references = [["AY", "P", "UH", "T"], ["M", "AY"]]
+    truths = [["AY", "P", "UH", "T"], ["M", "AY"]]
     answers = [["AY", "UH", "D"], ["M", "AY", "Z"]]
     # One deletion, one substitution, one insertion in six phones.
-    assert symbol_error_rate(answers, references) == pytest.approx(3 / 6)
-    assert PR.score(answers, references) == {"per": pytest.approx(0.5)}
+    assert rates(PR, answers, truths) == {"per": pytest.approx(3 / 6)}
+    assert symbol_errors(answers[0], truths[0]) == {"errors": 2, "symbols": 4}
 
 
 def test_nothing_recognised_is_all_wrong() -> None:
-    assert PR.score([[], []], [["A"], ["B", "A"]]) == {"per": 1.0}
-    assert ASR.score([[]], [list("AB C")]) == {"wer": 1.0, "cer": 1.0}
+    assert rates(PR, [[], []], [["A"], ["B", "A"]]) == {"per": 1.0}
+    assert rates(ASR, [[]], ["AB C"]) == {"wer": 1.0, "cer": 1.0}
 
 
-def test_word_and_character_error_rates_by_hand() -> None:
-    references, answers = [list("THE CAT SAT")], [list("THE BAT")]
-    rates = text_error_rates(answers, references)
+def test_word_and_character_errors_by_hand() -> None:
     # Words: one substitution, one deletion of three. Characters: C becomes B, " SAT" goes, of eleven.
-    assert rates == {"wer": pytest.approx(2 / 3), "cer": pytest.approx(5 / 11)}
+    assert text_errors(list("THE BAT"), list("THE CAT SAT")) == {
+        "word_errors": 2,
+        "words": 3,
+        "character_errors": 5,
+        "characters": 11,
+    }
 
 
 def test_labels_come_from_the_training_clips_alone() -> None:
@@ -85,12 +94,12 @@ def test_labels_come_from_the_training_clips_alone() -> None:
 
 
 def test_a_text_gives_its_characters() -> None:
-    assert ASR.answer(make_clip(text="A B")) == ["A", " ", "B"]
+    assert ASR.symbols(make_clip(text="A B")) == ["A", " ", "B"]
 
 
 @pytest.mark.parametrize("value", ["", "  ", [], None, 3, [1], ["A", ""], ["A B"], [" "], [["A"]]])
 def test_answer_that_no_error_rate_can_count(value: object) -> None:
     with pytest.raises(DataError) as caught:
-        PR.answer(make_clip("x", phones=value))
+        PR.symbols(make_clip("x", phones=value))
     expected = f"manifest.jsonl:x: phones must be a text or a list of symbols without spaces, got {value!r}"
     assert str(caught.value) == expected

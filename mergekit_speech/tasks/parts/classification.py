@@ -4,46 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.rows import Counts, Drawn, Rows
 from mergekit_speech.tasks.parts.task import Metric, Task
 
 ACCURACY = Metric("acc", "accuracy", lower_is_better=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassificationTask(Task):
-    """A task of one label a clip: utterance-level head, cross-entropy."""
+    """A task of one label a clip: utterance-level head, cross-entropy.
 
-    def answer(self, clip: Clip) -> Sequence[str]:
-        """See `Task.answer`."""
+    The answer to a clip is its label. Rows: `truth` and `answer`, texts.
+    """
+
+    def label(self, clip: Clip) -> str:
+        """The clip's label.
+
+        Raises:
+            DataError: The manifest's field does not hold a text.
+        """
         value = self.field_of(clip)
         if not isinstance(value, str) or not value:
             raise DataError(f"{clip.source}: {self.field} must be a string, got {value!r:.60}")
-        return [value]
+        return value
 
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`."""
-        return Labels.of(symbol for clip in train for symbol in self.answer(clip))
+        return Labels.of(self.label(clip) for clip in train)
+
+    def targets(self, clips: Sequence[Clip], labels: Labels) -> list[torch.Tensor]:
+        """See `Task.targets`: the label's index, int64, shape `(1,)`."""
+        return [torch.tensor(labels.indices([self.label(clip)], clip)) for clip in clips]
 
     def loss(self, output: torch.Tensor, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `Task.loss`; `output` has shape `(batch, labels)`."""
         return functional.cross_entropy(output.float(), torch.cat(list(targets)).to(output.device))
 
-    def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[list[str]]:
+    def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[str]:
         """See `Task.decode`."""
-        return [[labels.names[index]] for index in output.argmax(dim=-1).tolist()]
+        return [labels.names[index] for index in output.argmax(dim=-1).tolist()]
 
-    def score(self, answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Mapping[str, float]:
-        """See `Task.score`: accuracy, and the mean over classes of each one's recall where the task reports it."""
+    def measure(self, answers: Mapping[str, Any], clips: Sequence[Clip], decision: Any = None) -> Rows:
+        """See `Task.measure`."""
+        return {
+            "truth": np.array([self.label(clip) for clip in clips]),
+            "answer": np.array([answers[clip.id] for clip in clips]),
+        }
+
+    def figures(self, rows: Rows) -> Mapping[str, float]:
+        """See `Task.figures`: accuracy, and the mean over classes of each one's recall where the task reports it."""
         from sklearn.metrics import accuracy_score, recall_score
 
-        truth, said = [line[0] for line in references], [line[0] for line in answers]
-        recall = float(recall_score(truth, said, average="macro", labels=sorted(set(truth)), zero_division=0))
-        figures = {"acc": float(accuracy_score(truth, said)), "uar": recall}
+        truth, said = rows["truth"], rows["answer"]
+        recall = float(recall_score(truth, said, average="macro", labels=np.unique(truth), zero_division=0))
+        return self._reported({"acc": float(accuracy_score(truth, said)), "uar": recall})
+
+    def draws(self, rows: Rows, counts: Counts) -> Drawn:
+        """See `Task.draws`: the same by sums over classes."""
+        classes, places = np.unique(rows["truth"], return_inverse=True)
+        member = np.eye(len(classes))[places]
+        total = counts @ member
+        hits = counts @ (member * (rows["truth"] == rows["answer"])[:, None])
+        recall = np.divide(hits, total, where=total > 0, out=np.zeros_like(hits)).sum(axis=1)
+        return self._reported({"acc": hits.sum(axis=1) / total.sum(axis=1), "uar": recall / (total > 0).sum(axis=1)})
+
+    def _reported(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
         return {metric.name: figures[metric.name] for metric in self.metrics}

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.rows import Counts, Drawn, Rows, counted_once, ratios
 from mergekit_speech.tasks.parts.task import Task
 
-Score = Callable[[Sequence[Sequence[str]], Sequence[Sequence[str]]], Mapping[str, float]]
+Count = Callable[[Sequence[str], Sequence[str]], Mapping[str, float]]
+"""Columns of one clip from its answer and its truth."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CtcTask(Task):
     """A transcription task: frame-wise head, CTC loss, greedy decoding.
 
+    The answer to a clip is its symbols. Rows: the columns that `count` gives.
+
     Attributes:
-        errors: Computes the metrics from answers and references.
+        count: Counts errors.
+        rates: Columns of numerator and denominator of each metric.
     """
 
-    errors: Score
+    count: Count
+    rates: Mapping[str, tuple[str, str]]
 
-    def answer(self, clip: Clip) -> Sequence[str]:
-        """See `Task.answer`: a string gives its characters, a list its members."""
+    def symbols(self, clip: Clip) -> Sequence[str]:
+        """What is said in the clip: a text gives its characters, a list its members.
+
+        Raises:
+            DataError: The manifest's field holds neither.
+        """
         value = self.field_of(clip)
         if isinstance(value, str) and value.strip():
             return list(value)
@@ -39,7 +51,11 @@ class CtcTask(Task):
 
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`."""
-        return Labels.of((symbol for clip in train for symbol in self.answer(clip)), blank=True)
+        return Labels.of((symbol for clip in train for symbol in self.symbols(clip)), blank=True)
+
+    def targets(self, clips: Sequence[Clip], labels: Labels) -> list[torch.Tensor]:
+        """See `Task.targets`: indices of labels, int64, shape `(symbols,)`."""
+        return [torch.tensor(labels.indices(self.symbols(clip), clip)) for clip in clips]
 
     def loss(self, output: torch.Tensor, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `Task.loss`; `output` has shape `(batch, frames, labels)`."""
@@ -61,25 +77,48 @@ class CtcTask(Task):
             answers.append([labels.names[index] for index in merged.tolist() if index])
         return answers
 
-    def score(self, answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Mapping[str, float]:
-        """See `Task.score`."""
-        return self.errors(answers, references)
+    def measure(self, answers: Mapping[str, Any], clips: Sequence[Clip], decision: Any = None) -> Rows:
+        """See `Task.measure`."""
+        counted = [self.count(answers[clip.id], self.symbols(clip)) for clip in clips]
+        return {column: np.array([counts[column] for counts in counted]) for column in counted[0]}
+
+    def figures(self, rows: Rows) -> Mapping[str, float]:
+        """See `Task.figures`: errors of all clips over the length of all clips."""
+        return counted_once(self.draws, rows)
+
+    def draws(self, rows: Rows, counts: Counts) -> Drawn:
+        """See `Task.draws`."""
+        return ratios(rows, counts, self.rates)
 
 
 def _is_word(symbol: object) -> bool:
     return isinstance(symbol, str) and symbol.split() == [symbol]
 
 
-def symbol_error_rate(answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> float:
-    """Edit distance over reference length, of symbols that hold no space."""
+def symbol_errors(answer: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
+    """Edits between symbols that hold no space, and the number of true ones."""
+    edits, length = _word_edits(" ".join(answer), " ".join(truth))
+    return {"errors": edits, "symbols": length}
+
+
+def text_errors(answer: Sequence[str], truth: Sequence[str]) -> Mapping[str, float]:
+    """Edits between the words and between the characters of texts given as characters, and the numbers of true ones."""
     import jiwer
 
-    return float(jiwer.wer([" ".join(line) for line in references], [" ".join(line) for line in answers]))
+    said, text = "".join(answer), "".join(truth)
+    edits, words = _word_edits(said, text)
+    found = jiwer.process_characters(text, said)
+    characters = found.hits + found.substitutions + found.deletions
+    return {
+        "word_errors": edits,
+        "words": words,
+        "character_errors": found.substitutions + found.deletions + found.insertions,
+        "characters": characters,
+    }
 
 
-def text_error_rates(answers: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> Mapping[str, float]:
-    """Word and character error rates of texts given as characters."""
+def _word_edits(said: str, text: str) -> tuple[int, int]:
     import jiwer
 
-    truth, said = ["".join(line) for line in references], ["".join(line) for line in answers]
-    return {"wer": float(jiwer.wer(truth, said)), "cer": float(jiwer.cer(truth, said))}
+    found = jiwer.process_words(text, said)
+    return found.substitutions + found.deletions + found.insertions, found.hits + found.substitutions + found.deletions
