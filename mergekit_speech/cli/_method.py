@@ -25,6 +25,8 @@ OPTIONS = (
         "--early", type=float, metavar="FRACTION", help="Keep the encoder after these steps too, in OUTPUT/early."
     ),
 )
+METHOD = ("train_cnn", "regular", "l2", "l2_layers", "lora", "dora", "adapter_alpha", "adapter_targets", "ema", "early")
+"""The names under which a command gets them."""
 
 
 def method_options(command: F) -> F:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mergekit_speech.cli._method import method_options, read_method
+from mergekit_speech.cli._method import METHOD, method_options, read_method
+from mergekit_speech.cli._scenario import read_scenario, scenario_options
 from mergekit_speech.cli.output import Output, common_options
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("encoder", type=click.Path(path_type=Path))
-@click.option("--task", required=True, metavar="NAME", help="Task to tune on; `msm tasks` lists them.")
+@scenario_options
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @click.option("--steps", type=int, help="Optimizer steps.  [default: the task's]")
@@ -39,7 +40,6 @@ def command(
     out: Output,
     /,
     encoder: Path,
-    task: str,
     data: Path,
     output: Path,
     steps: int | None,
@@ -52,9 +52,9 @@ def command(
     seed: int,
     resume: bool,
     overwrite: bool,
-    **method_arguments: Any,
+    **options: Any,
 ) -> None:
-    """Fine-tune ENCODER on a task with the stable schedule of Speech-FT.
+    """Fine-tune ENCODER with the stable schedule of Speech-FT: on a task, on several, or on unlabelled speech.
 
     ENCODER is a transformers directory, or a name on the hub. The CNN stays frozen. For the first 10 % of the steps
     only the task head is updated, then everything but the CNN; the learning rate rises over the same 10 %, holds to
@@ -64,36 +64,29 @@ def command(
     The methods that Speech-FT is compared with are options: --regular, --l2, --lora, --dora, --early, --ema. With
     one seed all of them hear the same clips in the same order.
     """
-    from mergekit_speech.finetuning.run import finetune, goal_of
-    from mergekit_speech.finetuning.settings import FinetuneSettings
-    from mergekit_speech.registry import TASKS
+    from mergekit_speech.finetuning.run import aim_of, finetune
     from mergekit_speech.training.progress import ProgressLine
 
-    regular, method = read_method(**method_arguments)
-    definition = TASKS.load(task)
-    settings = FinetuneSettings.of(
-        definition.tuning,
-        steps=steps,
-        learning_rate=lr,
-        clips=batch,
-        accumulate=accumulate,
-        evaluate_every=evaluate_every,
-        head_only=0.0 if regular else head_only,
-        precision="bf16" if precision == "bf16" else "fp32",
-        seed=seed,
-        method=method,
-    )
+    regular, method = read_method(**{name: options.pop(name) for name in METHOD})
+    scenario = read_scenario(**options)
     with out.progress() as progress:
-        line = ProgressLine(progress, task, goal_of(definition))
         report = finetune(
             encoder,
-            task=task,
             data=data,
             output=output,
-            settings=settings,
-            observers=[line],
+            observers=[ProgressLine(progress, *aim_of(scenario.get("task"), scenario.get("unlabelled")))],
             resume=resume,
             overwrite=overwrite,
+            steps=steps,
+            learning_rate=lr,
+            clips=batch,
+            accumulate=accumulate,
+            evaluate_every=evaluate_every,
+            head_only=0.0 if regular else head_only,
+            precision=precision,
+            seed=seed,
+            method=method,
+            **scenario,
         )
     _tell(report, out)
 

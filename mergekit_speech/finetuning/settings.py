@@ -76,6 +76,15 @@ class FinetuneSettings:
             method=method,
         )
 
+    @property
+    def thaw(self) -> int:
+        """First step, counted from 0, that updates the encoder.
+
+        Raises:
+            SettingsError: `head_only` is out of range, or leaves the encoder no step.
+        """
+        return thaw_step(self.steps, self.head_only)
+
     def loop(self) -> LoopSettings:
         """Settings of the training loop.
 
@@ -89,7 +98,7 @@ class FinetuneSettings:
             accumulate=self.accumulate,
             evaluate_every=self.evaluate_every,
             # Until the thaw the encoder is its base, so no evaluation before it can choose a tuned one.
-            candidates_from=thaw_step(self.steps, self.head_only) + 1,
+            candidates_from=self.thaw + 1,
             precision=self.precision,
             seed=self.seed,
         )

@@ -15,6 +15,7 @@ from mergekit_speech.superb.results import BenchReport
 from mergekit_speech.superb.settings import Overrides, PerTask
 from mergekit_speech.superb.watching import Watcher
 
+
 def bench(
     encoders: Sequence[str | Path],
     *,

@@ -34,9 +34,7 @@ def document(report: BenchReport) -> tuple[dict[str, Any], Columns]:
         "encoders": [asdict(encoder) for encoder in report.encoders],
         "deltas_refer_to": report.encoders[0].label,
         "tasks": [asdict(task) for task in report.tasks],
-        "probes": [
-            {**probe.document(), "rows": own or None} for probe, own in zip(report.probes, names, strict=True)
-        ],
+        "probes": [{**probe.document(), "rows": own or None} for probe, own in zip(report.probes, names, strict=True)],
         "failures": [asdict(failure) for failure in report.failures],
         "figures": [
             {"task": column.task, "metric": column.metric, **asdict(row)}

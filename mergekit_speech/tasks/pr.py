@@ -4,7 +4,6 @@ from mergekit_speech.tasks.parts.ctc import CtcTask, symbol_errors
 from mergekit_speech.tasks.parts.heads import FrameLinear
 from mergekit_speech.tasks.parts.task import Budget, Metric
 
-
 TASK = CtcTask(
     name="pr",
     title="phoneme recognition",

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
-from mergekit_speech.speech.batches import ClipStream, Position
+from mergekit_speech.speech.batches import Position
 from mergekit_speech.speech.clip import Clip
+
+
+class BatchStream(Protocol):
+    """An endless stream of batches of clips that can be taken up at any position."""
+
+    def batches(self, start: Position = ...) -> Iterator[tuple[Position, list[Clip]]]:
+        """Yields batches for ever, each with the position that comes after it."""
+
 
 Collate = Callable[[Sequence[Clip], int], Any]
 """Turns clips into a batch; the number counts batches from 0 over the whole run and may seed random crops."""
@@ -16,7 +24,7 @@ Collate = Callable[[Sequence[Clip], int], Any]
 class Feed:
     """Batches of a stream, made ready one ahead in a thread, since decoding and padding leave Python's lock."""
 
-    def __init__(self, stream: ClipStream, collate: Collate) -> None:
+    def __init__(self, stream: BatchStream, collate: Collate) -> None:
         """Joins a stream with the way its clips become batches."""
         self._stream = stream
         self._collate = collate

@@ -61,3 +61,37 @@ def test_options_that_do_not_go_together(
     assert said.exit_code == 2
     assert message in " ".join(said.stderr.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_several_tasks_and_unlabelled_speech_on_the_command_line(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
+    fixed = ["finetune", str(tiny_hubert), "--data", str(toy), "--steps", "2", "--batch", "4", "--json"]
+    joint = [*fixed, "--output", str(tmp_path / "joint"), "--task", "pr", "--task", "ks", "--task-weight", "pr=0.5"]
+    said = CliRunner().invoke(main, [*joint, "--temperature", "2"])
+    assert said.exit_code == 0, said.output
+    record = json.loads((tmp_path / "joint" / "record.json").read_text())
+    assert (record["task"], record["mixture"]) == (["pr", "ks"], {"weights": {"pr": 0.5}, "temperature": 2.0})
+    alone = [*fixed, "--output", str(tmp_path / "alone"), "--unlabelled", "ks", "--clusters", "3"]
+    said = CliRunner().invoke(main, alone)
+    assert said.exit_code == 0, said.output
+    assert set(json.loads(said.stdout)["valid"]) == {"loss", "accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "expected --task, or --unlabelled, came both or neither"),
+        (["--task", "ks", "--unlabelled", "ks"], "expected --task, or --unlabelled, came both or neither"),
+        (["--task", "ks", "--clusters", "3"], "--targets, --clusters and --cluster-layer are for --unlabelled"),
+        (["--task", "ks", "--temperature", "3"], "--task-weight and --temperature are for several tasks"),
+        (["--task", "ks", "--task", "pr", "--task-weight", "ks"], "expected --task-weight NAME=WEIGHT, came 'ks'"),
+    ],
+)
+def test_scenarios_that_make_no_sense(
+    arguments: list[str], message: str, tiny_hubert: Path, toy: Path, tmp_path: Path
+) -> None:
+    said = CliRunner().invoke(
+        main, ["finetune", str(tiny_hubert), "--data", str(toy), "--output", str(tmp_path / "run"), *arguments]
+    )
+    assert said.exit_code == 2
+    assert message in " ".join(said.stderr.split())
+    assert not (tmp_path / "run").exists()

@@ -68,4 +68,4 @@ def test_draws_repeat_trials(scores: np.ndarray, targets: list[int], counts: np.
     counts[:, 0] += 1
     expected = [detection_errors(scores.repeat(count), truth.repeat(count)) for count in counts]
     drawn = drawn_detection_errors(scores, truth, counts)
-    assert np.array(drawn).T == pytest.approx(np.array(expected), nan_ok=True)
+    assert pytest.approx(np.array(expected), nan_ok=True) == np.array(drawn).T
