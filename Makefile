@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11 python
-BENCHES := bench-engine bench-peers bench-strategies bench-memory bench-kernels bench-agreement bench-table
+BENCHES := bench-engine bench-peers bench-strategies bench-memory bench-layouts bench-kernels bench-agreement bench-table
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 IS_PYTHON_311 := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from benchmarks.chart import TOOLS
 from benchmarks.engine import MOST_TIMES_COPY
+from benchmarks.layouts import ALLOWED as LAYOUTS_ALLOWED
+from benchmarks.layouts import TIMES_LARGEST
 from benchmarks.memory import ALLOWED
 from benchmarks.peers import BARS
 
@@ -34,6 +36,7 @@ def judge(results: Results) -> list[Row]:
         *_peer_bars(results["peers"]),
         *_strategy_bars(results["strategies"]),
         *_memory_bars(results["memory"]),
+        _layout_bar(results["layouts"]),
         *_kernel_bars(results["kernels"]),
     ]
 
@@ -89,6 +92,15 @@ def _memory_bars(result: Result | None) -> list[Row]:
         (f"{title}, --memory {budget >> 20}MB", bar, f"at most {megabytes(peak)} MB", _yes(peak <= budget + ALLOWED))
         for budget, peak in sorted(worst.items())
     ]
+
+
+def _layout_bar(result: Result | None) -> Row:
+    title = "peak memory above the imports, conversions and merges across layouts"
+    bar = f"at most {TIMES_LARGEST} × the largest parameter in fp32 + {LAYOUTS_ALLOWED >> 20} MB"
+    if result is None:
+        return (title, bar, NOT_MEASURED, "")
+    peak, most = max(result["works"].values()), result["bar_bytes"]
+    return (title, f"{bar} ({megabytes(most)} MB)", f"at most {megabytes(peak)} MB", _yes(peak <= most))
 
 
 def _kernel_bars(result: Result | None) -> list[Row]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -38,19 +39,25 @@ class Kind:
     shard_size: int | None = None
     widest: int = 0
 
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Give the parameters by name, from the configuration of a HuBERT; no weights are made."""
-        import torch
-        from transformers import HubertConfig, HubertModel
+    def config(self) -> Any:
+        """Give the configuration of a HuBERT of that size."""
+        from transformers import HubertConfig
 
-        config = HubertConfig(
+        return HubertConfig(
             num_hidden_layers=self.layers,
             hidden_size=self.width,
             intermediate_size=4 * self.width,
             num_attention_heads=self.width // 64,
+            architectures=["HubertModel"],
         )
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Give the parameters by name, from the configuration of a HuBERT; no weights are made."""
+        import torch
+        from transformers import HubertModel
+
         with torch.device("meta"):
-            model = HubertModel(config)
+            model = HubertModel(self.config())
         found = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         return found | ({"wide.weight": (self.widest // 1024, 1024)} if self.widest else {})
 

@@ -11,17 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.checkpoints import BASE, LARGE, WIDE, Kind, write_encoders
 from benchmarks.origin import ROOT
-from benchmarks.processes import SAMPLING, anonymous_bytes
+from benchmarks.processes import measure_peak
 from benchmarks.records import record
 from benchmarks.values import check_linear
 
@@ -43,18 +41,7 @@ def measure_merge(strategy: str, encoders: Sequence[Path], output: Path, budget:
     settings, _ = WORKS[strategy]
     command = [sys.executable, str(SCRIPT), strategy, json.dumps(settings), str(budget), str(output)]
     command += map(str, encoders)
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdin is None or process.stdout is None or process.stdout.readline() != b"ready\n":
-            raise subprocess.CalledProcessError(process.wait(), command)
-        before = peak = anonymous_bytes(process.pid)
-        process.stdin.write(b"\n")
-        process.stdin.flush()
-        while process.poll() is None:
-            peak = max(peak, anonymous_bytes(process.pid))
-            time.sleep(SAMPLING)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return peak - before
+    return measure_peak(command)
 
 
 def measure_kind(kind: Kind, folder: Path) -> dict[str, dict[str, int]]:

@@ -61,6 +61,34 @@ def measure(command: Sequence[str]) -> Cost:
     return Cost(wall, usage.ru_utime + usage.ru_stime, anonymous, resident)
 
 
+def measure_peak(command: Sequence[str]) -> int:
+    """Run a program that writes "ready", waits for a line and then works, and give its peak memory above that moment.
+
+    Args:
+        command: The program.
+
+    Returns:
+        Bytes that are backed by no file.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    # What is installed may come from another checkout.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdin is None or process.stdout is None or process.stdout.readline() != b"ready\n":
+            raise subprocess.CalledProcessError(process.wait(), command)
+        before = peak = anonymous_bytes(process.pid)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        while process.poll() is None:
+            peak = max(peak, anonymous_bytes(process.pid))
+            time.sleep(SAMPLING)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return peak - before
+
+
 def _environment() -> dict[str, str]:
     # Installed programs have their bytecode; without it every run would compile the sources again.
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

@@ -14,6 +14,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 MEASURED = (
     "mergekit_speech/api.py",
     "mergekit_speech/merging",
+    "mergekit_speech/layouts",
     "mergekit_speech/shards",
     "mergekit_speech/ops",
     "mergekit_speech/cli/merge.py",

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from benchmarks.bars import NOT_MEASURED, Result, Results, Row, judge, megabytes
 from benchmarks.chart import TOOLS, draw_processes
 from benchmarks.origin import ROOT
+from benchmarks.page import replaced
 from benchmarks.records import RESULTS, latest
 
 README = ROOT / "benchmarks" / "README.md"
 CHART = RESULTS / "processes.svg"
-BEGIN, END = "<!-- made by benchmarks.table: begin -->\n", "<!-- made by benchmarks.table: end -->\n"
-BENCHMARKS = ("engine", "peers", "strategies", "memory", "kernels")
+NAME = "benchmarks.table"
+BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels")
 
 
 def render(results: Results) -> str:
@@ -36,6 +37,8 @@ def render(results: Results) -> str:
         "## Memory",
         "Peak memory above the imports, in MB, by budget.",
         *_memory(results["memory"]),
+        "The same of conversions, and of merges of a base and tuned encoders in files of different programs.",
+        *_layouts(results["layouts"]),
         "## Where the figures come from",
         _table(("benchmark", "commit", "machine", "load at the end", "versions"), _origins(results)),
     ]
@@ -91,6 +94,13 @@ def _memory(result: Result | None) -> list[str]:
     return [_table(head, rows)]
 
 
+def _layouts(result: Result | None) -> list[str]:
+    if result is None:
+        return [NOT_MEASURED]
+    rows = [(result["checkpoint"], work, megabytes(peak)) for work, peak in result["works"].items()]
+    return [_table(("checkpoint", "work", "MB"), rows)]
+
+
 def _origins(results: Results) -> list[Row]:
     return [(name, *_origin(results[name])) for name in BENCHMARKS]
 
@@ -109,23 +119,10 @@ def _cost(cost: Mapping[str, float]) -> Row:
     return (f"{cost['wall_seconds']:.2f}", f"{cost['cpu_seconds']:.2f}", *memory)
 
 
-def replaced(text: str, tables: str) -> str:
-    """Put tables in place of those that a page has.
-
-    Raises:
-        ValueError: The page has no place for them.
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"expected the lines {BEGIN!r} and {END!r} in README.md, came a page without; put them back")
-    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
-
-
 def main() -> None:
     """Write README.md anew, and draw its chart."""
     results = {name: latest(name) for name in BENCHMARKS}
-    README.write_text(replaced(README.read_text(encoding="utf-8"), render(results)), encoding="utf-8")
+    README.write_text(replaced(README.read_text(encoding="utf-8"), render(results), NAME), encoding="utf-8")
     if results["peers"] is not None:
         draw_processes(results["peers"], CHART)
 

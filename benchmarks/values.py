@@ -18,12 +18,12 @@ TOLERANCE = 1e-6
 
 
 def read_values(folder: Path) -> Iterator[tuple[str, Array]]:
-    """Give every parameter of a checkpoint, as float32."""
+    """Give every parameter of a checkpoint, as float32, in the order of their names."""
     import ml_dtypes
 
     checkpoint = open_checkpoint(folder)
     with Weights(checkpoint) as weights:
-        for name, parameter in checkpoint.parameters.items():
+        for name, parameter in sorted(checkpoint.parameters.items()):
             dtype = np.dtype(ml_dtypes.bfloat16 if parameter.dtype == "BF16" else np.float32)
             array = np.empty(parameter.elements, dtype)
             weights.read_into(name, array.view(np.uint8).data)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mergekit_speech.analysis.parts import find_parts
+from mergekit_speech.analysis.sides import open_sides
 from mergekit_speech.errors import PairingError
+from mergekit_speech.merging.inputs import open_weights
 from mergekit_speech.merging.pairing import check_pairs
 from mergekit_speech.shards.dtypes import FLOATS, SIZES, numpy_dtype
 from mergekit_speech.shards.header import Parameter
-from mergekit_speech.shards.reader import Checkpoint, Weights, open_checkpoint
+from mergekit_speech.shards.reader import Checkpoint, Weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,6 +66,7 @@ class Comparison:
         parts: By layer, and by module beside the layers.
         parameters: One by one.
         unmerged: Parameters that hold no floating-point numbers, by name: whether they are the same.
+        left_out: By checkpoint, why tensors are not compared, by their stored names.
     """
 
     first: Path
@@ -73,6 +76,7 @@ class Comparison:
     parts: tuple[Distance, ...]
     parameters: tuple[Distance, ...]
     unmerged: Mapping[str, bool]
+    left_out: Mapping[str, Mapping[str, str]]
 
 
 def compare_checkpoints(
@@ -88,24 +92,25 @@ def compare_checkpoints(
     Holds one block of each at a time, so that memory does not grow with the checkpoints.
 
     Args:
-        first: The checkpoint that distances are relative to.
-        second: The other one.
-        base: What both were tuned from, to compare their deltas too.
+        first: The checkpoint that distances are relative to, in any layout, or an adapter.
+        second: The other one; of another layout, parameters pair by their canonical names.
+        base: What both were tuned from, to compare their deltas too; adapters are put on it.
         keep: Glob patterns of parameters to leave out.
         progress: Called after every parameter with the number done and of all.
 
     Raises:
-        CheckpointError: A path is no checkpoint.
+        CheckpointError: A path is no checkpoint, or a part of one, or an adapter whose base is not there.
         ShardError: A file is missing, cut short or malformed.
         PairingError: The checkpoints do not hold the same parameters, or none that can be compared.
     """
-    checkpoints = [open_checkpoint(path) for path in (first, second, *([base] if base else []))]
+    sides = open_sides((first, second, *([base] if base else [])), base)
+    checkpoints = [side.checkpoint for side in sides]
     parameters = _pair(checkpoints, keep)
     parts = find_parts(parameters)
     sums: dict[str, Sums] = {}
     unmerged: dict[str, bool] = {}
     with ExitStack() as stack:
-        weights = [stack.enter_context(Weights(each)) for each in checkpoints]
+        weights = [stack.enter_context(open_weights(each)) for each in checkpoints]
         for done, name in enumerate(parts, 1):
             if parameters[name].dtype in FLOATS:
                 sums[name] = _add_all(_measure(values) for values in _read_values(weights, name))
@@ -124,6 +129,7 @@ def compare_checkpoints(
         parts=tuple(_describe(part, _add_all(group), base) for part, group in groups.items()),
         parameters=tuple(_describe(name, each, base) for name, each in sums.items()),
         unmerged=unmerged,
+        left_out={str(side.checkpoint.folder): side.left_out for side in sides if side.left_out},
     )
 
 

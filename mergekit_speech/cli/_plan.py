@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from mergekit_speech.cli.output import Output
@@ -50,6 +51,7 @@ def _document(plan: Plan) -> dict[str, object]:
     return {
         "strategy": plan.recipe.merge.strategy,
         "inputs": [each.folder for each in plan.inputs],
+        "namings": [asdict(each) for each in plan.namings],
         "rules": describe_rules(plan),
         "files": [shard.file for shard in plan.shards],
         "layers": plan.layers,

@@ -62,9 +62,10 @@ def command(
 ) -> None:
     """Probe frozen encoders on SUPERB tasks, and compare them with the first one.
 
-    An ENCODER is a transformers directory, a name on the hub, a run folder of msm finetune, fbank or logmel for
-    spectral features, or random:FOLDER for random weights of that encoder's shape; LABEL=ENCODER gives it a name in the
-    table.
+    An ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a name on the hub, a run
+    folder of msm finetune, fbank or logmel for spectral features, or random:ENCODER for random weights of that
+    encoder's shape; LABEL=ENCODER gives it a name in the table. msm convert --like makes a directory of files that hold
+    no settings.
 
     Numbers hold for all tasks, or are given by task: --lr pr=1e-2,sid=1e-3. SUPERB's own are made for hundreds of
     hours of speech; on a few hours, --steps 1000 is plenty.

@@ -15,7 +15,9 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("first", type=PATH)
 @click.argument("second", type=PATH)
-@click.option("--base", type=PATH, help="What both were tuned from, to compare their deltas too.")
+@click.option(
+    "--base", type=PATH, help="What both were tuned from, to compare their deltas too; adapters are put on it."
+)
 @click.option("--by", type=click.Choice(["layer", "parameter"]), default="layer", help="What a row of the table is.")
 @click.option("--keep", multiple=True, metavar="GLOB", help="Leave these parameters out, such as a head.")
 @click.option("--plot", type=PATH, metavar="FILE", help="Draw the layers into FILE.svg or FILE.png.")
@@ -35,7 +37,9 @@ def command(
 ) -> None:
     """Show how far SECOND is from FIRST: L2, L2 relative to FIRST, cosine, and how many signs are the same.
 
-    Both are checkpoint folders, files of weights, runs of msm finetune, or names on the hub, with the same parameters.
+    Both are checkpoints in any layout, adapters of peft, runs of msm finetune, or names on the hub. Checkpoints whose
+    names are the same are compared as they stand; else encoders are compared under the names of transformers, without
+    heads. An adapter is put on --base, or on the base that it names.
     """
     from mergekit_speech.analysis.distance import compare_checkpoints
     from mergekit_speech.hub.fetch import resolve

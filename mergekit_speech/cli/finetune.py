@@ -56,10 +56,11 @@ def command(
 ) -> None:
     """Fine-tune ENCODER with the stable schedule of Speech-FT: on a task, on several, or on unlabelled speech.
 
-    ENCODER is a transformers directory, or a name on the hub. The CNN stays frozen. For the first 10 % of the steps
-    only the task head is updated, then everything but the CNN; the learning rate rises over the same 10 %, holds to
-    50 % and falls to 0. The best checkpoint on the validation split becomes the tuned encoder in OUTPUT/encoder. Ctrl-C
-    stops between two steps; --resume continues exactly.
+    ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a run whose encoder to tune
+    on, or a name on the hub; msm convert --like makes a directory of files that hold no settings. The CNN stays
+    frozen. For the first 10 % of the steps only the task head is updated, then everything but the CNN; the learning
+    rate rises over the same 10 %, holds to 50 % and falls to 0. The best checkpoint on the validation split becomes
+    the tuned encoder in OUTPUT/encoder. Ctrl-C stops between two steps; --resume continues exactly.
 
     The methods that Speech-FT is compared with are options: --regular, --l2, --lora, --dora, --early, --ema. With
     one seed all of them hear the same clips in the same order.

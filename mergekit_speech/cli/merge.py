@@ -49,6 +49,10 @@ PLACE = click.Path(path_type=Path)
 @click.option("--keep", multiple=True, metavar="GLOB", help="Copy matching parameters from the base.")
 @click.option("--dtype", type=click.Choice(DTYPES), help="Format of the merged weights.  [default: the base's]")
 @click.option("--extrapolate", is_flag=True, help="Allow an alpha beyond 0 to 1.")
+@click.option(
+    "--effective-weight-norm", is_flag=True, help="Merge what weight norm's length and direction make together."
+)
+@click.option("--force", is_flag=True, help="Merge also if an encoder was hardly tuned from the base.")
 @click.option("--seed", type=int, help="Seed of strategies that draw random numbers.  [default: 0]")
 @click.option(
     "--memory", type=read_size, metavar="SIZE", default="256MB", show_default=True, help="Memory for weights."
@@ -83,6 +87,7 @@ def command(
     **recipe_options: Any,
 ) -> None:
     """Find or make the recipe, plan it, and run the plan."""
+    from mergekit_speech.merging.listing import tell_names
     from mergekit_speech.merging.plan import Limits, make_plan
     from mergekit_speech.merging.unmatched import unmatched_filters
 
@@ -105,6 +110,8 @@ def command(
     plan = make_plan(_find_recipe(**recipe_options), limits, output=output)
     for line in unmatched_filters(plan.recipe, [step.parameter.name for step in plan.steps]):
         out.log(f"warning: {line}")
+    for line in tell_names(plan):
+        out.log(line)
     if dry_run:
         show_plan(plan, out)
         return
@@ -148,7 +155,7 @@ def _verify(folder: Path, limits: Limits, out: Output) -> None:
 
 def _given(options: Mapping[str, object]) -> list[str]:
     present = [name for name, value in options.items() if value not in (None, (), False)]
-    return [f"--{'set' if name == 'settings' else name}" for name in present]
+    return [f"--{'set' if name == 'settings' else name.replace('_', '-')}" for name in present]
 
 
 @contextmanager
@@ -183,6 +190,8 @@ def _make_recipe(
     keep: tuple[str, ...],
     dtype: str | None,
     extrapolate: bool,
+    effective_weight_norm: bool,
+    force: bool,
     seed: int | None,
     statistics: tuple[Path, ...],
 ) -> Recipe:
@@ -210,8 +219,9 @@ def _make_recipe(
         params=params,
         keep=tuple(Keep(Filter(pattern, "glob")) for pattern in keep),
         extrapolate=extrapolate,
+        effective_weight_norm=effective_weight_norm,
     )
-    return Recipe(merge, dtype=dtype, seed=seed or 0, base_digest=digest)
+    return Recipe(merge, dtype=dtype, seed=seed or 0, base_digest=digest, force=force)
 
 
 def _read_settings(settings: tuple[str, ...]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Gather statistics of ENCODER from speech, for the strategies fisher and regmean.
 
-    ENCODER is a transformers directory, a name on the hub, or a run folder of msm finetune, whose task head is then
-    used as well.
+    ENCODER is a transformers directory, a file in any layout that msm convert reads without --like, a name on the hub,
+    or a run folder of msm finetune, whose task head is then used as well.
 
     fisher is the squared gradient of the task loss by each parameter, and needs a head and labelled clips; gram holds
     the correlations of each linear layer's inputs, and needs audio alone. Merge with msm merge --statistics, one folder

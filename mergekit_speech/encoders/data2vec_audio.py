@@ -1,6 +1,9 @@
-"""data2vec for speech (arXiv 2202.03555), as transformers builds it."""
+"""data2vec for speech (arXiv 2202.03555), as transformers builds it.
 
-from mergekit_speech.encoders.family import Family, Padding
+Hidden states: the input of each of N layers, and the output of the last one, N + 1 in all.
+"""
+
+from mergekit_speech.encoders.family import Family, Padding, Scaling, Size
 
 FAMILY = Family(
     model_type="data2vec-audio",
@@ -8,6 +11,7 @@ FAMILY = Family(
     model_class="transformers.Data2VecAudioModel",
     encoder_class="waveform_encoder.WaveformEncoder",
     frozen=("feature_extractor.",),
-    never_merged=("final_proj.*",),
     padding=Padding.CONVOLUTION,
+    scaling=Scaling.FLAG,
+    sizes=(Size("Base", 768, 12), Size("Large", 1024, 24)),
 )

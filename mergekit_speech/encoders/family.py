@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from mergekit_speech.errors import CheckpointError
+from mergekit_speech.layouts.names import NEVER_MERGED
 
 _HERE = "mergekit_speech.encoders"
 
@@ -21,6 +22,31 @@ class Padding(enum.Enum):
     NONE = "all of them: the model knows no mask"
 
 
+class Scaling(enum.Enum):
+    """How loudness is taken out of what a model hears."""
+
+    FLAG = "waveforms to zero mean and unit variance, where the checkpoint's flag says so"
+    CLIP = "log-mel bands to zero mean and unit variance, over each clip"
+    WINDOW = "log-mel bands cut 80 dB below the loudest of each window"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size in which a family was published.
+
+    Attributes:
+        name: What papers and cards call it.
+        dim: Dimensions of a hidden state.
+        layers: Number of transformer layers.
+        layer_norm: Whether its CNN has layer norms in place of one group norm; None if all of this size are alike.
+    """
+
+    name: str
+    dim: int
+    layers: int
+    layer_norm: bool | None = None
+
+
 @dataclass(frozen=True)
 class Family:
     """One encoder architecture.
@@ -32,8 +58,9 @@ class Family:
         encoder_class: Name of the `Encoder` around it, `module.Class` in this package.
         frozen: Prefixes of the parameters that stable fine-tuning never moves: the downsampling module (the CNN) where
             the family has one, and what is no part of the encoder.
-        never_merged: Globs of the parameters that exist only for pre-training and keep the base's values.
         padding: Which frames fairseq lets the transformer look at; transformers has `CONVOLUTION` in place of `SLOTS`.
+        scaling: How loudness is taken out of its input.
+        sizes: Those in which it was published.
         frame_rate: Hidden states a second, in Hz.
         cnn: Those of the prefixes in `frozen` that belong to the downsampling module; regular fine-tuning moves it.
     """
@@ -43,10 +70,27 @@ class Family:
     model_class: str
     encoder_class: str
     frozen: tuple[str, ...]
-    never_merged: tuple[str, ...]
     padding: Padding
+    scaling: Scaling
+    sizes: tuple[Size, ...]
     frame_rate: int = 50
     cnn: tuple[str, ...] = ("feature_extractor.",)
+
+    def size_of(self, dim: int, layers: int, *, layer_norm: bool) -> str | None:
+        """Name the published size of an encoder; None if there was none such.
+
+        Args:
+            dim: Dimensions of a hidden state.
+            layers: Number of transformer layers.
+            layer_norm: Whether its CNN has layer norms.
+        """
+        found = (each for each in self.sizes if (each.dim, each.layers) == (dim, layers))
+        return next((each.name for each in found if each.layer_norm in (None, layer_norm)), None)
+
+    @property
+    def never_merged(self) -> tuple[str, ...]:
+        """Modules that exist only for pre-training and keep the base's values in a merge."""
+        return NEVER_MERGED[self.model_type]
 
     def model(self) -> Any:
         """The bare encoder's class, with its configuration's class as `config_class`."""

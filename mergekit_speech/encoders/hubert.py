@@ -1,6 +1,10 @@
-"""HuBERT (arXiv 2106.07447): Base with a group norm in the CNN, Large and XL with layer norms."""
+"""HuBERT (arXiv 2106.07447): Base with a group norm in the CNN, Large and XL with layer norms.
 
-from mergekit_speech.encoders.family import Family, Padding
+Hidden states: the input of each of N layers, and the output of the last one, N + 1 in all. In models with layer norms
+the last one is behind the final layer norm, as in s3prl; transformers gives it before that norm.
+"""
+
+from mergekit_speech.encoders.family import Family, Padding, Scaling, Size
 
 FAMILY = Family(
     model_type="hubert",
@@ -8,6 +12,7 @@ FAMILY = Family(
     model_class="transformers.HubertModel",
     encoder_class="waveform_encoder.WaveformEncoder",
     frozen=("feature_extractor.",),
-    never_merged=("final_proj.*", "label_embs_concat"),
     padding=Padding.SLOTS,
+    scaling=Scaling.FLAG,
+    sizes=(Size("Base", 768, 12), Size("Large", 1024, 24), Size("XL", 1280, 48)),
 )

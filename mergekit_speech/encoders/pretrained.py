@@ -162,9 +162,7 @@ def read_config(folder: Path) -> tuple[PretrainedConfig, Family]:
     Raises:
         CheckpointError: It is absent, not JSON, names no known family, or holds settings that the family does not take.
     """
-    path = folder / CONFIG
-    if not path.is_file():
-        raise CheckpointError(f"{folder} is not an encoder: expected a transformers directory with {CONFIG}")
+    path = check_config(folder)
     family = family_of(read_object(path).get("model_type"), path)
     try:
         return family.model().config_class.from_pretrained(folder, local_files_only=True), family
@@ -173,6 +171,24 @@ def read_config(folder: Path) -> tuple[PretrainedConfig, Family]:
         raise CheckpointError(
             f"{path}: transformers refuses it ({' '.join(str(fault).split())}): the checkpoint is damaged"
         ) from fault
+
+
+def check_config(folder: Path) -> Path:
+    """Gives the path of the `config.json` of a transformers directory.
+
+    Raises:
+        CheckpointError: There is none, or no such directory.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"expected the folder or file of an encoder, came {str(folder)!r}, which does not exist; check the path"
+        )
+    if not (folder / CONFIG).is_file():
+        raise CheckpointError(
+            f"{folder} is not an encoder: expected a transformers directory with {CONFIG}; fetch it, or take the "
+            "settings from a checkpoint of the same encoder with msm convert --layout transformers --like CHECKPOINT"
+        )
+    return folder / CONFIG
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -1,6 +1,9 @@
-"""Wav2Vec2-BERT (arXiv 2312.05187), as transformers builds it: log-mel bands in, no CNN."""
+"""Wav2Vec2-BERT (arXiv 2312.05187), as transformers builds it: log-mel bands in, no CNN.
 
-from mergekit_speech.encoders.family import Family, Padding
+Hidden states: the input of each of N layers, and the output of the last one, N + 1 in all.
+"""
+
+from mergekit_speech.encoders.family import Family, Padding, Scaling, Size
 
 FAMILY = Family(
     model_type="wav2vec2-bert",
@@ -8,7 +11,8 @@ FAMILY = Family(
     model_class="transformers.Wav2Vec2BertModel",
     encoder_class="spectrum_encoder.Wav2Vec2BertEncoder",
     frozen=(),
-    never_merged=(),
     padding=Padding.EXACT,
+    scaling=Scaling.CLIP,
+    sizes=(Size("600M", 1024, 24),),
     cnn=(),
 )

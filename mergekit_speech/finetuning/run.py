@@ -20,8 +20,8 @@ from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.finetuning.supervised import goal_of, refuse_untrained, task_lesson
 from mergekit_speech.finetuning.unsupervised import BUDGET, Unlabelled, unlabelled_lesson
-from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.hub.names import lasting_name
+from mergekit_speech.merging.runs import encoder_folder
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.tasks.parts.task import Task
@@ -75,7 +75,8 @@ def finetune(
     """Fine-tunes an encoder stably: on a task, on several at once, or on unlabelled speech.
 
     Args:
-        base: The encoder's directory or file, in any layout that `msm convert` reads, or its name on the hub.
+        base: The encoder's directory, or file in any layout that tells its settings, a run whose encoder to tune on, or
+            its name on the hub.
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
         task: Name of a task that `msm tasks` lists; or several, for a head each.
@@ -98,7 +99,7 @@ def finetune(
     tasks = _load_tasks(task, unlabelled)
     chosen = settings or FinetuneSettings.of(tasks[0].tuning if tasks else BUDGET, **changes)
     chosen.loop()
-    base, data, folder = resolve(base), Path(data), RunFolder(Path(output))
+    base, data, folder = encoder_folder(Path(base)), Path(data), RunFolder(Path(output))
     encoder = load_encoder(base)
     torch.manual_seed(chosen.seed)
     if unlabelled is not None:

@@ -1,4 +1,4 @@
-"""Under which names a checkpoint holds the parameters of the encoder that was built from it."""
+"""Under which names a merge finds the statistics of an encoder's parameters."""
 
 from __future__ import annotations
 
@@ -6,39 +6,30 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mergekit_speech.errors import CheckpointError
-from mergekit_speech.shards.reader import open_checkpoint
-
-# Weight norm as current torch spells it, and as it did before.
-OLDER = (("parametrizations.weight.original0", "weight_g"), ("parametrizations.weight.original1", "weight_v"))
+from mergekit_speech.layouts.read import open_encoder
 
 
-def stored_names(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Finds each parameter in a checkpoint, where it may stand behind a prefix such as "hubert.".
+def merged_names(checkpoint: Path, names: Iterable[str]) -> dict[str, str]:
+    """Give the name by which a merge knows each parameter of an encoder.
+
+    It is the checkpoint's own, such as one behind "hubert.", where that is spelled as in transformers; files with
+    fairseq's names are merged under canonical ones.
 
     Args:
-        folder: The encoder's directory.
-        names: Names in the encoder that transformers built from it.
-
-    Returns:
-        The checkpoint's name of each.
+        checkpoint: The encoder's folder or file.
+        names: Names in the encoder that was built from it.
 
     Raises:
-        CheckpointError: A parameter is not in the checkpoint, or more than once.
-        ShardError: The checkpoint is malformed.
+        CheckpointError: It holds no encoder, or lacks a parameter.
+        ShardError: A file is malformed.
     """
-    stored = list(open_checkpoint(folder).parameters)
-    return {name: _find(name, stored, folder) for name in names}
-
-
-def _find(name: str, stored: list[str], folder: Path) -> str:
-    spellings = {name}
-    for new, old in OLDER:
-        spellings.add(name.replace(new, old))
-    found = [each for each in stored if any(each == one or each.endswith(f".{one}") for one in spellings)]
-    exact = [each for each in found if each in spellings]
-    if len(exact or found) != 1:
-        raise CheckpointError(
-            f"expected parameter {name!r} once in {folder}, came {', '.join(found) or 'none'}: "
-            "write the encoder anew with save_pretrained of transformers"
-        )
-    return (exact or found)[0]
+    encoder = open_encoder(checkpoint)
+    found = {}
+    for name in names:
+        if name not in encoder.stored:
+            raise CheckpointError(
+                f"expected parameter {name!r} in {checkpoint}, came none; "
+                "write the encoder anew with save_pretrained of transformers"
+            )
+        found[name] = name if encoder.layout.naming == "fairseq" else encoder.stored[name]
+    return found

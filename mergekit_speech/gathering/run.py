@@ -12,23 +12,23 @@ import numpy as np
 import torch
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder
-from mergekit_speech.errors import CheckpointError, DataError, SettingsError
+from mergekit_speech.encoders.source import encoder_digest
+from mergekit_speech.errors import DataError, SettingsError
 from mergekit_speech.gathering.fisher import measure_fisher
 from mergekit_speech.gathering.gram import measure_gram
-from mergekit_speech.gathering.names import stored_names
+from mergekit_speech.gathering.names import merged_names
 from mergekit_speech.gathering.settings import FISHER, GatherSettings
 from mergekit_speech.gathering.tuned_head import TunedHead, read_head, recorded_task
-from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.hub.names import lasting_name
+from mergekit_speech.merging.runs import encoder_folder, is_run
 from mergekit_speech.registry import TASKS
-from mergekit_speech.shards.digest import weights_digest
 from mergekit_speech.shards.folder import check_free, whole_folder
 from mergekit_speech.shards.header import Parameter
 from mergekit_speech.shards.writer import ShardWriter, lay_out
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import read_manifest
-from mergekit_speech.training.run_folder import RunFolder, write_json
+from mergekit_speech.training.run_folder import write_json
 from mergekit_speech.training.versions import versions
 
 Progress = Callable[[str, int, int], None]
@@ -54,7 +54,7 @@ class GatherReport:
 
 @dataclass(frozen=True)
 class _Job:
-    folder: Path
+    checkpoint: Path
     encoder: PretrainedEncoder
     head: TunedHead | None
     clips: Sequence[Clip]
@@ -75,7 +75,8 @@ def gather_statistics(
     """Gathers the statistics that the strategies fisher and regmean need.
 
     Args:
-        encoder: The encoder's directory, its name on the hub, or the run of `msm finetune` that made it.
+        encoder: The encoder's directory, or file in any layout that tells its settings, its name on the hub, or the run
+            of `msm finetune` that made it.
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The folder to write.
         settings: What to gather, and from how much.
@@ -94,17 +95,17 @@ def gather_statistics(
     """
     chosen, place = settings or GatherSettings(), Path(output)
     check_free(place, overwrite=overwrite)
-    folder, run = _find_encoder(Path(encoder))
+    checkpoint, run = _find_encoder(Path(encoder))
     run = run if head is None else Path(head)
     name = _find_task(task, run, chosen)
     clips = _draw_clips(Path(data), name, chosen)
-    built = load_encoder(folder)
+    built = load_encoder(checkpoint)
     tuned = read_head(run, built.dim) if run is not None and FISHER in chosen.kinds else None
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     built.to(device)
     if tuned is not None:
         tuned.module.to(device)
-    job = _Job(folder, built, tuned, clips, progress)
+    job = _Job(checkpoint, built, tuned, clips, progress)
     with whole_folder(place, overwrite=overwrite) as partial:
         counts = {kind: _gather(job, kind, partial) for kind in chosen.kinds}
         write_json(partial / "statistics.json", _record(job, run, Path(data), name, chosen))
@@ -112,12 +113,7 @@ def gather_statistics(
 
 
 def _find_encoder(path: Path) -> tuple[Path, Path | None]:
-    run = RunFolder(path)
-    if not run.record.is_file():
-        return resolve(path), None
-    if not run.encoder.is_dir():
-        raise CheckpointError(f"the run {str(path)!r} has no encoder yet: finish it with --resume")
-    return run.encoder, path
+    return encoder_folder(path), path if is_run(path) else None
 
 
 def _find_task(task: str | None, run: Path | None, settings: GatherSettings) -> str:
@@ -157,9 +153,10 @@ def _gather(job: _Job, kind: str, folder: Path) -> int:
         found = measure_fisher(job.encoder, job.head, job.clips, audio, heard)
     else:
         found = measure_gram(job.encoder, job.clips, audio, heard)
-    names = stored_names(job.folder, found)
-    _write(folder / f"{kind}.safetensors", {names[name]: tensor for name, tensor in found.items()})
-    return len(found)
+    # What the checkpoint lacks and the model needs not, is merged with nothing.
+    names = merged_names(job.checkpoint, found.keys() - set(job.encoder.filled))
+    _write(folder / f"{kind}.safetensors", {names[name]: tensor for name, tensor in found.items() if name in names})
+    return len(names)
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -175,7 +172,7 @@ def _record(job: _Job, run: Path | None, data: Path, task: str, settings: Gather
     manifest = (data / task / "manifest.jsonl").read_bytes()
     return {
         "kind": "statistics",
-        "encoder": {"path": lasting_name(job.folder), "digest": weights_digest(job.folder)},
+        "encoder": {"path": lasting_name(job.checkpoint), "digest": encoder_digest(job.checkpoint)},
         "head": None if job.head is None or run is None else str(run.resolve()),
         "task": task,
         "data": {"path": str(data.resolve()), "manifest": f"sha256:{hashlib.sha256(manifest).hexdigest()}"},

@@ -87,7 +87,7 @@ def read_target(repository: str, revision: str | None = None) -> HubId:
         SettingsError: It is not `owner/name`, or the revision is no name of a branch.
     """
     place = parse_id(repository)
-    if place is None or place.revision is not None:
+    if place is None or place.revision is not None or place.file is not None:
         raise SettingsError(f"expected owner/name of a repository, came {repository!r}; give a branch with --revision")
     if revision is not None and parse_id(f"{place}@{revision}") is None:
         raise SettingsError(

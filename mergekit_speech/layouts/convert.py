@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.layouts.meaning import understand
-from mergekit_speech.layouts.read import open_encoder
-from mergekit_speech.layouts.write import DROPPED, write_s3prl, write_transformers
+from mergekit_speech.layouts.read import DROPPED, open_encoder
+from mergekit_speech.layouts.write import write_s3prl, write_transformers
 from mergekit_speech.shards.folder import whole_file, whole_folder
 
 LAYOUTS = ("transformers", "s3prl")

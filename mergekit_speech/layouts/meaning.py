@@ -15,6 +15,9 @@ from mergekit_speech.shards.files import MOST_AT_ONCE, check_inside, read_small
 
 KEPT_SUFFIXES = (".json", ".txt", ".yaml", ".yml", ".md")
 PLAIN_METADATA = {"format": "pt"}
+LIKE = (
+    "take the settings from a checkpoint of the same encoder with msm convert --layout transformers --like CHECKPOINT"
+)
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,12 @@ def understand(encoder: EncoderCheckpoint, like: EncoderCheckpoint | None = None
             translation, or they are those of an encoder of another size.
     """
     if encoder.layout.container == TRANSFORMERS and encoder.config is None and like is None:
-        raise CheckpointError(
-            f"expected {CONFIG} in {encoder.folder}, came none; fetch it, or give --like with a checkpoint that has one"
-        )
+        raise CheckpointError(f"expected {CONFIG} in {encoder.folder}, came none; fetch it, or {LIKE}")
     family = encoder.family or (like.family if like else None)
     if family not in FAMILIES:
+        came = f"{family!r}; give one of these" if family else f"one that nothing in it names; {LIKE}"
         raise CheckpointError(
-            f"expected an encoder of the families {', '.join(FAMILIES)} in {encoder.folder}, "
-            f"came {repr(family) if family else 'one that nothing in it names'}; "
-            "give --like with one that has its settings"
+            f"expected an encoder of the families {', '.join(FAMILIES)} in {encoder.folder}, came {came}"
         )
     told = like if like is not None and not _has_settings(encoder, family) else encoder
     if like is not None and like.family != family:
@@ -106,7 +106,7 @@ def _from_s3prl(encoder: EncoderCheckpoint, family: str) -> Meaning:
     if encoder.config is None and family != "decoar2":
         raise CheckpointError(
             f"expected settings of the encoder in {encoder.folder}, came none, as in all files of the kind "
-            f"{encoder.layout.container!r}; give --like with a checkpoint of the same encoder that has them"
+            f"{encoder.layout.container!r}; {LIKE}"
         )
     if family == "decoar2" and kept is not None:
         return _restored(encoder, family, kept, encoder.config)

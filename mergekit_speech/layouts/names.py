@@ -34,10 +34,35 @@ CONV = re.compile(r"feature_extractor\.conv_layers\.(\d+)\.(conv|layer_norm)\.(w
 FAIRSEQ_CONV = re.compile(r"feature_extractor\.conv_layers\.(\d+)\.(0|2|2\.1)\.(weight|bias)")
 ENCODER = re.compile(r"((?:.*\.)?)encoder\.layers\.\d+\.")
 
-PRETRAINING = re.compile(r"(.*\.)?(final_proj|label_embs_concat|quantizer|project_q|project_hid|target_glu)(\..*)?")
+NEVER_MERGED: Mapping[str, tuple[str, ...]] = {
+    "hubert": ("final_proj", "label_embs_concat", "target_glu"),
+    "wav2vec2": ("quantizer", "project_q", "project_hid", "final_proj", "target_glu"),
+    "wavlm": ("final_proj", "label_embs_concat"),
+    "decoar2": (),
+    "data2vec-audio": ("final_proj",),
+    "unispeech-sat": ("quantizer", "project_q", "project_hid", "final_proj", "label_embs_concat"),
+    "wav2vec2-bert": (),
+    "whisper": ("decoder",),
+}
+"""The families by the word for them in `config.json`, and the modules of each that only its pre-training has."""
+_HEADS = "|".join(sorted({module for family in ("hubert", "wav2vec2", "wavlm") for module in NEVER_MERGED[family]}))
+PRETRAINING = re.compile(rf"(.*\.)?({_HEADS})(\..*)?")
+"""Such modules in files that need not say of which family they are."""
 PRETRAINING_ONLY = "only for pre-training"
 HEAD = "head of a task model"
 OUTSIDE = "not part of the encoder"
+
+
+def never_merges(family: str | None, name: str) -> bool:
+    """Say whether a parameter keeps the base's values, as only pre-training has it.
+
+    Args:
+        family: The family; None if nothing tells.
+        name: A name as transformers gives it, perhaps behind a prefix.
+    """
+    if family is None or family not in NEVER_MERGED:
+        return PRETRAINING.fullmatch(name) is not None
+    return not set(NEVER_MERGED[family]).isdisjoint(name.split("."))
 
 
 def find_prefix(names: Iterable[str]) -> str | None:

@@ -26,6 +26,8 @@ RUN_PARTS = {
     "Optimizer": "state of the optimizer",
     "Scheduler": "state of the schedule",
 }
+DROPPED = frozenset({FILLED, TRAINING, *RUN_PARTS.values()})
+"""Why tensors are left out that no layout keeps."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,19 @@ def open_encoder(path: Path) -> EncoderCheckpoint:
         CheckpointError: There is nothing, no encoder but perhaps a head, or only a part of an encoder.
         ShardError: A file cannot be read, is malformed, or holds objects that are not known; none of them is run.
     """
-    found = find(path)
+    return read_encoder(path, find(path))
+
+
+def read_encoder(path: Path, found: Found) -> EncoderCheckpoint:
+    """Understand the names of what `find` found.
+
+    Args:
+        path: Where it was found.
+        found: What a checkpoint holds.
+
+    Raises:
+        CheckpointError: It holds no encoder, or only a part of one.
+    """
     stored = list(found.weights.parameters)
     prefix = names.find_prefix(stored)
     if prefix is None:

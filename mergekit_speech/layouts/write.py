@@ -21,7 +21,7 @@ from mergekit_speech.layouts.config import CONVOLUTIONS, LABEL_RATE, to_fairseq,
 from mergekit_speech.layouts.detect import ORIGIN_FILE, OURS, REST_FILE, TRANSFORMERS, Settings
 from mergekit_speech.layouts.heads import fillers, wanted, without_heads
 from mergekit_speech.layouts.meaning import PLAIN_METADATA, Meaning, write_files
-from mergekit_speech.layouts.read import EXTRA_PREFIX, FILLED, REST_PREFIX, RUN_PARTS, TRAINING, EncoderCheckpoint
+from mergekit_speech.layouts.read import DROPPED, EXTRA_PREFIX, REST_PREFIX, EncoderCheckpoint
 from mergekit_speech.layouts.torch_file import Tensor, write_torch_file
 from mergekit_speech.shards.header import Parameter
 from mergekit_speech.shards.reader import SINGLE_FILE, Checkpoint, Weights
@@ -29,7 +29,6 @@ from mergekit_speech.shards.writer import ShardWriter, lay_out
 
 Target: TypeAlias = dict[str, tuple[Checkpoint, str]]
 """What to write: by its new name, the checkpoint that holds it and its name there."""
-DROPPED = frozenset({FILLED, TRAINING, *RUN_PARTS.values()})
 
 
 @dataclass(frozen=True)
@@ -87,6 +86,21 @@ def write_transformers(encoder: EncoderCheckpoint, meaning: Meaning, folder: Pat
     }
     target |= {new: (encoder.rest, name) for new, name in aside.transformers.items()}
     _write_safetensors(folder, SINGLE_FILE, target, meaning.metadata)
+    write_beside(encoder, meaning, folder)
+
+
+def write_beside(encoder: EncoderCheckpoint, meaning: Meaning, folder: Path) -> None:
+    """Write into a folder of transformers all but its weights: its texts, and what other layouts need.
+
+    Args:
+        encoder: The encoder.
+        meaning: Its settings.
+        folder: Where to.
+
+    Raises:
+        OSError: The disk is full, or fails.
+    """
+    aside = find_aside(encoder)
     for name, text in meaning.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     if aside.fairseq or (meaning.settings and meaning.settings != _translate(meaning, encoder)):

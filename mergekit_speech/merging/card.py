@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mergekit_speech import __version__
 from mergekit_speech.hub.names import cached_id, short_name
 from mergekit_speech.merging.apply import Rule
+from mergekit_speech.merging.listing import tell_names
 from mergekit_speech.merging.masks import MASKS_FILE
 from mergekit_speech.merging.plan import Plan
 from mergekit_speech.merging.provenance import read_licence
@@ -35,6 +36,7 @@ def write_card(plan: Plan, digests: Sequence[str], *, masks: bool = False) -> st
         f"Computed in float32, written as {plan.recipe.dtype or 'the first input was'}, rounded once; "
         f"seed {plan.recipe.seed}.",
         *_copied(plan),
+        *(f"{line}." for line in tell_names(plan, short_name)),
         *([f"`{MASKS_FILE}` says which elements belong to which tuned encoder."] if masks else []),
         f"`{RECIPE_FILE}` beside this file merges the same again: `msm merge {RECIPE_FILE} --output OUT`; "
         "`msm merge --verify` on this folder checks that it does.",

@@ -14,7 +14,8 @@ from mergekit_speech.merging.apply import all_finite
 from mergekit_speech.merging.device import Device, Wait
 from mergekit_speech.merging.plan import Plan, Step
 from mergekit_speech.merging.streams import StepReader
-from mergekit_speech.merging.terms import Leaf, Mix, Term, mixes
+from mergekit_speech.merging.terms import Leaf, Length, Mix, Term, has_weight_norm, mixes
+from mergekit_speech.ops.weight_norm import weight_lengths, weight_norm
 
 Found = Mapping[str, Any]
 
@@ -65,7 +66,7 @@ class Computation:
         self._settled = settled
         # By identity: equal settings may find other things in other parameters.
         self._found: dict[int, Found] = {}
-        self._flat = all(plan.rules[mix.rule].cuts for mix in step.mixes)
+        self._flat = all(plan.rules[mix.rule].cuts for mix in step.mixes) and not has_weight_norm(step.term)
 
     def measure(self, number: int, found: Found) -> list[Sums]:
         """Measure, for a rule over all parameters, its part of this one.
@@ -75,7 +76,7 @@ class Computation:
             found: What the passes before have found.
         """
         sums = []
-        for mix in self._step.mixes:
+        for mix in self._step.measured:
             if mix.rule == number:
                 self._settle_below(mix)
                 sums.append(self._plan.rules[number].measure(self._blocks(mix), found))
@@ -93,7 +94,7 @@ class Computation:
         for start in self._starts():
             with self._turn():
                 values: dict[object, Array] = {}
-                merged = self._merge(term, start, values, last=True)
+                merged = self._make(term, start, values, last=True)
                 waiting.append(self._fetch(term, start, merged, self._masks(term, start, values)))
             # A device computes this block while the one before is written.
             if len(waiting) == self._device.slots:
@@ -101,12 +102,12 @@ class Computation:
         while waiting:
             yield waiting.popleft()()
 
-    def _fetch(self, mix: Mix, start: int, merged: Array, masks: tuple[Array, ...]) -> Callable[[], Result]:
+    def _fetch(self, term: Term, start: int, merged: Array, masks: tuple[Array, ...]) -> Callable[[], Result]:
         arrived = self._device.fetch(merged)
 
         def result() -> Result:
             values = arrived()
-            self._check(values, mix)
+            self._check(values, term)
             return Result(start, values, masks)
 
         return result
@@ -120,10 +121,10 @@ class Computation:
         yield
         self._sent.append(self._device.sent())
 
-    def _masks(self, mix: Mix, start: int, values: dict[object, Array]) -> tuple[Array, ...]:
-        rule = self._plan.rules[mix.rule]
-        if rule.strategy.masks is None:
+    def _masks(self, term: Term, start: int, values: dict[object, Array]) -> tuple[Array, ...]:
+        if not isinstance(term, Mix) or self._plan.rules[term.rule].strategy.masks is None:
             return ()
+        rule, mix = self._plan.rules[term.rule], term
         return rule.masks(self._block(mix, start, values, last=True), self.found_of(mix))
 
     def _starts(self) -> range:
@@ -171,7 +172,7 @@ class Computation:
             if isinstance(term, Leaf):
                 values[key] = self._read(term, start, last=last)
             else:
-                values[key] = self._merge(term, start, values, last=last)
+                values[key] = self._make(term, start, values, last=last)
                 self._check(values[key], term)
         return values[key]
 
@@ -180,12 +181,22 @@ class Computation:
         array = self._device.give(self._reader.read(leaf, start, last=last), leaf.parameter.dtype)
         return array if self._flat and shape == self._step.parameter.shape else array.reshape(shape)
 
+    def _make(self, term: Term, start: int, values: dict[object, Array], *, last: bool) -> Array:
+        if isinstance(term, Mix):
+            return self._merge(term, start, values, last=last)
+        made = [self._value(each, start, values, last=last) for each in (() if isinstance(term, Leaf) else term.terms)]
+        if isinstance(term, Length):
+            return weight_lengths(made[0], term.shape)
+        direction, length = made
+        return weight_norm(length, direction)
+
     def _merge(self, mix: Mix, start: int, values: dict[object, Array], *, last: bool) -> Array:
         rule = self._plan.rules[mix.rule]
         return rule.merge(self._block(mix, start, values, last=last), self.found_of(mix))
 
-    def _check(self, merged: Array, mix: Mix) -> None:
+    def _check(self, merged: Array, term: Term) -> None:
         if not self._tolerant and not all_finite(merged):
+            *_, mix = mixes(self._step.term) if not isinstance(term, Mix) else (term,)
             raise StrategyError(
                 f"strategy {self._plan.rules[mix.rule].name!r} gave NaN or infinity in parameter {mix.name!r} from "
                 "finite values; check its settings"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mergekit_speech.errors import CheckpointError, SettingsError
+from mergekit_speech.merging.fingerprint import check_base
+from mergekit_speech.merging.inputs import combine_input
 from mergekit_speech.merging.leavings import copy_companions, write_documents
+from mergekit_speech.merging.matching import Naming
 from mergekit_speech.merging.output import open_output
 from mergekit_speech.merging.plan import Plan, Step, check_output
 from mergekit_speech.merging.process import Digests, Process
 from mergekit_speech.merging.provenance import describe_metadata
-from mergekit_speech.shards.digest import combine_digests
 from mergekit_speech.shards.folder import check_free, whole_folder
 
 Progress = Callable[[int, int], None]
@@ -34,6 +36,8 @@ class MergeReport:
         seconds: Wall time.
         nonfinite: Where NaN and infinity were found, one line each; only if they were allowed.
         resumed: Number of parameters that an interrupted merge had left.
+        namings: What became of the names of each input that is an encoder of a known family.
+        kept: Why parameters were copied, by name.
     """
 
     output: Path
@@ -46,6 +50,8 @@ class MergeReport:
     seconds: float
     nonfinite: tuple[str, ...] = ()
     resumed: int = 0
+    namings: tuple[Naming, ...] = ()
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_plan(
@@ -76,7 +82,7 @@ def run_plan(
             another merge was interrupted here.
         ShardError: An input is cut short, or holds NaN or infinity.
         StrategyError: The strategy failed, or gave NaN or infinity.
-        CheckpointError: The base is not the one that the recipe expects.
+        CheckpointError: The base is not the one that the recipe expects, or an encoder was hardly tuned from it.
         SettingsError: A merged value does not fit the dtype; or the base is to be checked without digests.
     """
     began = time.perf_counter()
@@ -84,6 +90,8 @@ def run_plan(
         raise SettingsError("expected digests to check the base of the run, came --no-digest; leave it out")
     check_free(output, overwrite=overwrite)
     check_output(output, plan.recipe.inputs)
+    if not plan.recipe.force:
+        check_base(plan)
     nonfinite: list[str] = []
     with (
         whole_folder(output, overwrite=overwrite, keep=resume, sync=sync) as partial,
@@ -109,6 +117,8 @@ def run_plan(
         seconds=time.perf_counter() - began,
         nonfinite=tuple(dict.fromkeys(nonfinite)),
         resumed=len(done),
+        namings=plan.namings,
+        kept={step.parameter.name: step.copied for step in plan.steps if step.copied},
     )
 
 
@@ -129,7 +139,7 @@ def _counting(
 
 def _combine(plan: Plan, found: Digests) -> tuple[str, ...]:
     return tuple(
-        combine_digests(checkpoint.parameters, {name: found[number, name] for name in checkpoint.parameters})
+        combine_input(checkpoint, {name: found[number, name] for name in checkpoint.parameters})
         for number, checkpoint in enumerate(plan.inputs)
     )
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from mergekit_speech.layouts.detect import REST_FILE
 from mergekit_speech.merging.card import RECIPE_FILE, write_card
 from mergekit_speech.merging.plan import Plan
 from mergekit_speech.merging.provenance import CARD_FILE
 from mergekit_speech.merging.recipe_write import write_recipe
 from mergekit_speech.shards.files import check_inside
 
-COMPANIONS = ("*.json", "*.txt", "*.model", "LICENSE*", "NOTICE*")
+COMPANIONS = ("*.json", "*.txt", "*.model", "LICENSE*", "NOTICE*", REST_FILE)
 NO_COMPANIONS = ("*.index.json", "record.json", "adapter_config.json")
 CONFIG_FILE = "config.json"
 # transformers 5 writes "dtype", before it was "torch_dtype".
@@ -24,13 +26,20 @@ LAYER_KEYS = ("num_hidden_layers", "encoder_layers")
 
 
 def copy_companions(plan: Plan, folder: Path) -> None:
-    """Copy the configuration, preprocessor, vocabulary and licence files of the first input.
+    """Copy the configuration, preprocessor, vocabulary, licences of the first input, and what `msm convert` kept.
 
     Args:
         plan: Names the inputs, and what the configuration must then state.
-        folder: Where they go.
+        folder: Where they go. Of an input in the layout of another program, they are written anew.
     """
-    copy_beside_weights(plan.inputs[0].folder, folder)
+    reading = plan.readings[0]
+    if reading is not None and reading.meaning is not None:
+        from mergekit_speech.layouts.write import write_beside
+
+        files = {name: text for name, text in reading.meaning.files.items() if _goes_along(name)}
+        write_beside(reading.encoder, replace(reading.meaning, files=files), folder)
+    else:
+        copy_beside_weights(plan.inputs[0].folder, folder)
     changes: dict[str, object] = (
         {} if plan.recipe.dtype is None else {"dtype": plan.recipe.dtype, "torch_dtype": plan.recipe.dtype}
     )
@@ -51,7 +60,7 @@ def copy_beside_weights(checkpoint: Path, folder: Path) -> None:
         ShardError: A file is a link that leads out of the checkpoint.
     """
     for path in sorted(checkpoint.iterdir()) if checkpoint.is_dir() else []:
-        if path.is_file() and _matches(path.name, COMPANIONS) and not _matches(path.name, NO_COMPANIONS):
+        if path.is_file() and _goes_along(path.name):
             check_inside(path, checkpoint)
             shutil.copyfile(path, folder / path.name)
 
@@ -66,6 +75,10 @@ def write_documents(plan: Plan, digests: Sequence[str], folder: Path) -> None:
     """
     (folder / RECIPE_FILE).write_text(write_recipe(plan.recipe), encoding="utf-8")
     (folder / CARD_FILE).write_text(write_card(plan, digests), encoding="utf-8")
+
+
+def _goes_along(name: str) -> bool:
+    return _matches(name, COMPANIONS) and not _matches(name, NO_COMPANIONS)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mergekit_speech.merging.layers import Stack, find_stack
+from mergekit_speech.merging.matching import Naming
 from mergekit_speech.merging.plan import Plan, Step, step_reads
-from mergekit_speech.merging.terms import Leaf, Mix, Term
+from mergekit_speech.merging.terms import Effective, Leaf, Length, Mix, Term
+
+BESIDE = "kept from the base, "
+MOST_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,40 @@ def describe_rules(plan: Plan) -> list[dict[str, object]]:
     ]
 
 
+def tell_names(plan: Plan, call: Callable[[Path], str] = str) -> list[str]:
+    """Say in a line for each input which names were mapped and what was left out, and in one what keeps its values.
+
+    Args:
+        plan: The plan.
+        call: Gives what to call an input.
+    """
+    told = {call(each.folder): _tell_naming(each) for each in plan.namings}
+    lines = [f"{name} {text}" for name, text in told.items() if text]
+    kept = _group({step.parameter.name: step.copied for step in plan.steps if step.copied.startswith(BESIDE)})
+    return [*lines, *(f"{len(names)} {why}: {_some(names)}" for why, names in kept.items())]
+
+
+def _tell_naming(naming: Naming) -> str:
+    parts = []
+    if naming.mapped:
+        old, new = next(iter(naming.mapped.items()))
+        parts.append(f"{len(naming.mapped)} names mapped, such as {old} to {new}")
+    for word, listed in (("left out", naming.left_out), ("kept beside the weights", naming.beside)):
+        parts += [f"{len(names)} {word}, {why}: {_some(names)}" for why, names in _group(listed).items()]
+    return f"({naming.layout}): {'; '.join(parts)}" if parts else ""
+
+
+def _group(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        found.setdefault(why, []).append(name)
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_SHOWN]) + (", …" if len(names) > MOST_SHOWN else "")
+
+
 def _likeness(step: Step, plan: Plan, stack: Stack) -> tuple[Any, ...]:
     name = step.parameter.name
     alike = stack.renamed(name, 0) if stack.layer_of(name) is not None else name
@@ -78,6 +117,8 @@ def _shape_of(term: Term, plan: Plan) -> object:
     # Like what is shown, but for settings that change from layer to layer and for names.
     if isinstance(term, Leaf):
         return term.source, term.parameter.dtype
+    if not isinstance(term, Mix):
+        return type(term).__name__, tuple(_shape_of(each, plan) for each in term.terms)
     return plan.rules[term.rule].name, tuple(_shape_of(each, plan) for each in term.terms)
 
 
@@ -105,6 +146,10 @@ def _describe(terms: Sequence[Term], names: Sequence[str], plan: Plan) -> str:
         own = [each for each, name in zip(held, names, strict=True) if each != name]
         shown = "" if not own else f" {own[0]}" if len(own) == 1 else f" {own[0]} … {own[-1]}"
         return f"input {first.source + 1}{shown}"
+    if isinstance(first, Effective):
+        return f"weight of {_describe([each.direction for each in terms if isinstance(each, Effective)], names, plan)}"
+    if isinstance(first, Length):
+        return f"length of {_describe([each.weight for each in terms if isinstance(each, Length)], names, plan)}"
     mixes = [each for each in terms if isinstance(each, Mix)]
     bases = [each.base for each in mixes if each.base is not None]
     base = f"{_describe(bases, names, plan)}; " if bases else ""
@@ -116,6 +161,10 @@ def _describe(terms: Sequence[Term], names: Sequence[str], plan: Plan) -> str:
 def _tree(term: Term, plan: Plan) -> Mapping[str, object]:
     if isinstance(term, Leaf):
         return {"input": term.source + 1, "parameter": term.parameter.name, "from": term.parameter.dtype}
+    if isinstance(term, Effective):
+        return {"weight_norm": {"length": _tree(term.length, plan), "direction": _tree(term.direction, plan)}}
+    if isinstance(term, Length):
+        return {"length_of": _tree(term.weight, plan)}
     return {
         "strategy": plan.rules[term.rule].name,
         "rule": term.rule + 1,

@@ -26,6 +26,8 @@ def merge(
     keep: Sequence[str] = (),
     statistics: Sequence[str | PathLike[str]] = (),
     extrapolate: bool = False,
+    effective_weight_norm: bool = False,
+    force: bool = False,
     seed: int = 0,
     memory: int = MEMORY,
     threads: int = 0,
@@ -37,16 +39,18 @@ def merge(
     """Merge tuned encoders into their base and write a checkpoint that `AutoModel.from_pretrained` loads.
 
     Args:
-        base: Checkpoint folder of the base, or its name on the hub; None to take the one that the records of tuned runs
-            name, or to do without where the strategy can.
-        tuned: Checkpoint or adapter folder of a tuned encoder, its name on the hub, or a run that `finetune` left; or
-            several.
+        base: Checkpoint of the base in any layout, or its name on the hub; None to take the one that the records of
+            tuned runs name, or to do without where the strategy can.
+        tuned: Checkpoint of a tuned encoder in any layout, its adapter folder, its name on the hub, or a run that
+            `finetune` left; or several.
         output: Folder to make; it appears whole or not at all.
         strategy: Registry name of the strategy.
         dtype: Format of the merged weights, such as "float16"; None for that of the base.
         keep: Glob patterns of parameters that are copied from the base.
         statistics: Folder of the statistics of each tuned encoder, for strategies that need them.
         extrapolate: Allow an α beyond 0 to 1.
+        effective_weight_norm: Merge the weight that length and direction of weight norm make, instead of the two.
+        force: Merge also if an encoder was hardly tuned from the base.
         seed: Seed of strategies that draw random numbers.
         memory: Bytes for blocks in flight.
         threads: Parameters in work at the same time; 0 for one per core.
@@ -74,10 +78,12 @@ def merge(
             params=params,
             keep=tuple(Keep(Filter(pattern, "glob")) for pattern in keep),
             extrapolate=extrapolate,
+            effective_weight_norm=effective_weight_norm,
         ),
         dtype=dtype,
         seed=seed,
         base_digest=digest,
+        force=force,
     )
     plan = make_plan(recipe, Limits(memory=memory, threads=threads, device=device), output=Path(output))
     return run_plan(plan, Path(output), overwrite=overwrite, resume=resume)

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from mergekit_speech.api import Strategy
-from mergekit_speech.errors import PairingError, RecipeError, StrategyError
+from mergekit_speech.errors import PairingError, RecipeError, SettingsError, StrategyError
+from mergekit_speech.merging.adapters import is_adapter
 from mergekit_speech.merging.filters import matches
 from mergekit_speech.merging.inputs import Inputs
 from mergekit_speech.merging.layers import Stack, find_stack
+from mergekit_speech.merging.matching import Matched, Naming, Side, describe_naming, match
 from mergekit_speech.merging.pairing import check_keep, check_pairs, kept_side
 from mergekit_speech.merging.parts import Entry, Part, split_into_parts
 from mergekit_speech.merging.problems import Problems
+from mergekit_speech.merging.reading import Reading
 from mergekit_speech.merging.recipe import Merge, Named, Params, Recipe, Source, Tuned
 from mergekit_speech.merging.rules import RuleBook
 from mergekit_speech.merging.settings import params_at
-from mergekit_speech.merging.terms import Leaf, Mix
+from mergekit_speech.merging.terms import Leaf, Length, Mix
+from mergekit_speech.merging.weight_norm import merge_weights
 from mergekit_speech.shards.dtypes import FLOATS
 from mergekit_speech.shards.header import Parameter
 
 
 class Outliner:
-    """Works out what every parameter of a recipe's merges is made of."""
+    """Works out what every parameter of a recipe's merges is made of.
+
+    Attributes:
+        rules: The rules of the merges.
+        namings: What became of the names of each input that is an encoder.
+    """
 
     def __init__(self, recipe: Recipe, inputs: Inputs, problems: Problems) -> None:
         self.rules = RuleBook(problems)
+        self.namings: dict[Source, Naming] = {}
         self._recipe = recipe
         self._inputs = inputs
         self._problems = problems
@@ -54,15 +65,42 @@ class Outliner:
         number = self._merges
         _check_encoders(merge, self._problems)
         self._check_statistics(merge)
-        parts = split_into_parts(merge, lambda source: self.entries(source, merge.base), self._problems)
+        matched = self._match(merge)
+        known = dict(zip(merge.sources, matched.entries, strict=True))
+        parts = split_into_parts(merge, lambda source: known[source], self._problems)
         found: dict[str, Entry] = {}
         for part in parts:
-            found |= _Outline(merge, part, number, self.rules, self._inputs, self._problems).entries()
+            found |= _Outline(merge, part, matched.kept, number, self.rules, self._inputs, self._problems).entries()
         if not self._problems:
             with self._problems.caught():
                 names = [name for part in parts for each in (part.base or {}, *part.tuned) for name in each]
-                check_keep(names, merge.keep)
+                _check_weight_norm(merge, found)
+                check_keep([*names, *(name for each in matched.left_out for name in each)], merge.keep)
         return found
+
+    def _match(self, merge: Merge) -> Matched:
+        sides = [
+            Side(_label(source), self.entries(source, merge.base), self._reading(source, merge.base))
+            for source in merge.sources
+        ]
+        try:
+            matched = match(sides, merge.keep, whole=not merge.slices and not merge.keep)
+        except PairingError as error:
+            self._problems.add(error)
+            return Matched(tuple({} for _ in sides))
+        for source, side, left_out in zip(merge.sources, sides, matched.left_out, strict=True):
+            like = sides[0].reading
+            if isinstance(source, Path) and side.reading is not None and like is not None and not is_adapter(source):
+                first = source == self._recipe.inputs[0]
+                self.namings.setdefault(source, describe_naming(side.reading, left_out, like, first=first))
+        return matched
+
+    def _reading(self, source: Source, base: Source | None) -> Reading | None:
+        if isinstance(source, Path):
+            return self._inputs.reading(source, base)
+        # The result of a merge has the names of its first encoder.
+        merge = self._recipe.named[source.name]
+        return self._reading(merge.sources[0], merge.base)
 
     def _check_statistics(self, merge: Merge) -> None:
         given = [str(each.statistics) for each in merge.tuned if each.statistics is not None]
@@ -81,6 +119,7 @@ class _Outline:
 
     merge: Merge
     part: Part
+    kept: Mapping[str, str]
     number: int
     rules: RuleBook
     inputs: Inputs
@@ -96,14 +135,21 @@ class _Outline:
         for name, entry in part.tuned[0].items():
             if name not in found and kept_side(name, keep) == "tuned":
                 found[name] = replace(entry, copied="kept from the tuned")
-        return found if self._pair(like) else {}
+        if not self._pair(like):
+            return {}
+        if not self.merge.effective_weight_norm:
+            return found
+        with self.problems.caught():
+            return merge_weights(found, self.part, lambda mix: self.rules.rules[mix.rule].strategy)
+        return {}
 
     def _pair(self, like: Mapping[str, Entry]) -> bool:
         labels = [str(each) for each in self.part.labels]
         named = {label: _parameters(each) for label, each in zip(labels, self.part.tuned, strict=True)}
         called = "the base" if self.part.base is not None else labels[0]
+        wanted = {name: entry for name, entry in like.items() if name not in self.kept}
         try:
-            check_pairs(_parameters(like), named, self.merge.keep, like=called)
+            check_pairs(_parameters(wanted), named, self.merge.keep, like=called)
         except PairingError as error:
             self.problems.add(error)
             return False
@@ -116,7 +162,7 @@ class _Outline:
             if side == "tuned":
                 if name in self.part.tuned[0]:
                     yield name, replace(self.part.tuned[0][name], copied="kept from the tuned")
-            elif copied := _why_copied(entry, side):
+            elif copied := _why_copied(entry, side, self.kept.get(name)):
                 yield name, replace(entry, copied=copied)
             elif mixed := self._mix(name, entry, stack):
                 yield name, mixed
@@ -182,6 +228,14 @@ class _Outline:
         return None
 
 
+def _check_weight_norm(merge: Merge, found: Mapping[str, Entry]) -> None:
+    if merge.effective_weight_norm and not any(isinstance(entry.term, Length) for entry in found.values()):
+        raise SettingsError(
+            "expected weight norm in what is merged, such as that of the positional convolution, came none; "
+            "leave out --effective-weight-norm"
+        )
+
+
 def _check_encoders(merge: Merge, problems: Problems) -> None:
     if not merge.tuned and not merge.slices:
         problems.add(RecipeError("expected at least one tuned encoder, came none; name one"))
@@ -204,11 +258,13 @@ def _check_encoders(merge: Merge, problems: Problems) -> None:
             problems.add(RecipeError(f"expected tuned encoders other than their base, came {label} as both"))
 
 
-def _why_copied(entry: Entry, side: str | None) -> str:
+def _why_copied(entry: Entry, side: str | None, beside: str | None) -> str:
     if entry.dtype not in FLOATS:
         return f"{entry.dtype} is not merged"
     if side == "base":
         return "kept from the base"
+    if beside is not None:
+        return f"kept from the base, {beside}"
     return "" if 0 not in entry.shape else "empty"
 
 

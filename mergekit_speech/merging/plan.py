@@ -14,13 +14,15 @@ from mergekit_speech.merging.apply import Rule
 from mergekit_speech.merging.device import open_device
 from mergekit_speech.merging.inputs import Inputs
 from mergekit_speech.merging.layers import find_stack
+from mergekit_speech.merging.matching import Naming
 from mergekit_speech.merging.outline import Outliner
 from mergekit_speech.merging.parts import Entry
 from mergekit_speech.merging.problems import Problems
 from mergekit_speech.merging.provenance import describe_metadata
+from mergekit_speech.merging.reading import Reading
 from mergekit_speech.merging.recipe import Recipe
 from mergekit_speech.merging.sizing import Sizer
-from mergekit_speech.merging.terms import Leaf, Mix, Term, leaves, mixes
+from mergekit_speech.merging.terms import Leaf, Mix, Term, leaves, measured, mixes
 from mergekit_speech.registry import suggestion
 from mergekit_speech.shards.dtypes import FLOAT_NAMES, FLOATS
 from mergekit_speech.shards.header import Parameter
@@ -80,6 +82,11 @@ class Step:
         """Everything that it computes, inner ones first."""
         return mixes(self.term)
 
+    @cached_property
+    def measured(self) -> tuple[Mix, ...]:
+        """Those of them that count in sums over all parameters."""
+        return measured(self.term)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -89,6 +96,8 @@ class Plan:
         recipe: What was asked for.
         rules: Strategies with their settings; those of earlier merges come first.
         inputs: Checkpoints and files of statistics.
+        readings: What each of them is; None for what is no encoder of a known family.
+        namings: What became of the names of each encoder, in the order of their use.
         steps: One for each parameter of the result, in the order of the bytes of what lends the names.
         shards: The files to write.
         layers: Number of transformer layers of the result, where it is not that of the inputs.
@@ -100,6 +109,8 @@ class Plan:
     recipe: Recipe
     rules: tuple[Rule, ...]
     inputs: tuple[Checkpoint, ...]
+    readings: tuple[Reading | None, ...]
+    namings: tuple[Naming, ...]
     steps: tuple[Step, ...]
     shards: tuple[Shard, ...]
     layers: int | None
@@ -140,7 +151,7 @@ class Plan:
 def step_reads(step: Step, rules: Sequence[Rule]) -> int:
     """Give the bytes that a step reads, all passes together."""
     total = sum(leaf.parameter.size for leaf in step.leaves.values())
-    for mix in step.mixes:
+    for mix in step.measured:
         rule = rules[mix.rule]
         if not rule.passes:
             continue
@@ -175,7 +186,7 @@ def make_plan(recipe: Recipe, limits: Limits | None = None, *, output: Path | No
     if output is not None:
         with problems.caught():
             check_output(output, recipe.inputs)
-    inputs = Inputs(problems)
+    inputs = Inputs(problems, recipe.inputs)
     outliner = Outliner(recipe, inputs, problems)
     entries = outliner.outline(recipe.merge)
     problems.stop()
@@ -187,7 +198,8 @@ def make_plan(recipe: Recipe, limits: Limits | None = None, *, output: Path | No
     metadata = describe_metadata(recipe, rules, opened)
     shards = lay_out([step.parameter for step in steps], metadata, limits.shard_size)
     layers = find_stack(entries).count if recipe.merge.slices else None
-    return Plan(recipe, rules, opened, steps, shards, layers, threads, limits.memory, limits.device)
+    readings, namings = tuple(inputs.readings), tuple(outliner.namings.values())
+    return Plan(recipe, rules, opened, readings, namings, steps, shards, layers, threads, limits.memory, limits.device)
 
 
 def check_output(output: Path, inputs: Iterable[Path]) -> None:

@@ -18,7 +18,7 @@ from mergekit_speech.merging.formats import to_bytes
 from mergekit_speech.merging.inputs import open_weights
 from mergekit_speech.merging.plan import Plan, Step
 from mergekit_speech.merging.streams import Key, Room, StepReader, Warn
-from mergekit_speech.merging.terms import Leaf
+from mergekit_speech.merging.terms import Mix
 from mergekit_speech.shards.digest import digest_parameter
 from mergekit_speech.shards.dtypes import FLOATS, SIZES
 from mergekit_speech.shards.reader import Weights
@@ -100,7 +100,7 @@ class _Work:
         for number, rule in enumerate(self._plan.rules):
             if rule.scope is not Scope.MODEL or not any(_uses(step, number) for step in left):
                 continue
-            steps = [step for step in self._plan.steps if _uses(step, number)]
+            steps = [step for step in self._plan.steps if any(mix.rule == number for mix in step.measured)]
             found: Found = NOTHING
             for _ in range(rule.passes):
                 sums = self._measure(steps, number, found, settled)
@@ -126,7 +126,7 @@ class _Work:
     def _results(self, step: Step, reader: StepReader, settled: Mapping[int, Found]) -> Iterator[Result]:
         computation = self._computation(step, reader, settled)
         for result in computation.results():
-            if result.masks and not isinstance(step.term, Leaf):
+            if result.masks and isinstance(step.term, Mix):
                 found = computation.found_of(step.term)
                 self._process.sink.write_masks(step.parameter.name, result.start, result.masks, found)
             yield result

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mergekit_speech import __version__
-from mergekit_speech.hub.names import short_name
+from mergekit_speech.hub.names import cached_id, short_name
 from mergekit_speech.merging.apply import Rule
 from mergekit_speech.merging.describe import describe_recipe
 from mergekit_speech.merging.recipe import Recipe
@@ -48,9 +48,11 @@ def describe_metadata(
     return {"format": "pt", METADATA_KEY: json.dumps(made, sort_keys=True, ensure_ascii=False)}
 
 
-def read_licence(folder: Path) -> str | None:
+def read_licence(place: Path) -> str | None:
     """Give the licence that the model card of a checkpoint states, None if it states none."""
-    card = folder / CARD_FILE
+    fetched = cached_id(place)
+    # A file that was fetched by its name has the card of its repository beside it.
+    card = (place.parent if fetched and fetched.file else place) / CARD_FILE
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
     front = re.match(r"---\n(.*?)\n---", text, re.DOTALL)
     found = re.search(r"^license:[ \t]*([\w.+-]+)[ \t]*$", front[1], re.MULTILINE) if front else None

@@ -155,6 +155,7 @@ class Merge:
         keep: What is copied instead of merged.
         slices: The layers of the result, run by run; empty for the layers that the inputs have.
         extrapolate: Lift the ranges of settings that allow it, such as α ≤ 1.
+        effective_weight_norm: Merge the weight that length and direction of weight norm make, instead of the two.
     """
 
     base: Source | None
@@ -165,6 +166,7 @@ class Merge:
     keep: tuple[Keep, ...] = ()
     slices: tuple[Slice, ...] = ()
     extrapolate: bool = False
+    effective_weight_norm: bool = False
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -186,6 +188,7 @@ class Recipe:
             encoder where there is no base, parameter by parameter.
         seed: Seed of strategies that draw random numbers.
         base_digest: What `weights_digest` of the first input must be; None for anything.
+        force: Merge encoders also if they were hardly tuned from their base.
     """
 
     merge: Merge
@@ -193,6 +196,7 @@ class Recipe:
     dtype: str | None = None
     seed: int = 0
     base_digest: str | None = None
+    force: bool = False
 
     @property
     def inputs(self) -> tuple[Path, ...]:

@@ -47,6 +47,7 @@ def write_recipe(recipe: Recipe) -> str:
         "out_dtype": recipe.dtype,
         "seed": recipe.seed or None,
         "base_digest": recipe.base_digest,
+        "force": recipe.force or None,
     }
     return "---\n".join("".join(f"{line}\n" for line in _block(_present(each))) for each in [*documents, last])
 
@@ -61,6 +62,7 @@ def _merge(merge: Merge) -> dict[str, Node]:
         "strategies": [_choice(each) for each in merge.choices],
         "keep": _present({side: _kept(merge.keep, side) for side in ("base", "tuned")}),
         "extrapolate": merge.extrapolate or None,
+        "effective_weight_norm": merge.effective_weight_norm or None,
     }
 
 

@@ -22,9 +22,13 @@ def encoder_folder(path: Path) -> Path:
     """Give the checkpoint folder of an encoder: that of a run, one fetched from the hub, or the path as it is.
 
     Raises:
-        CheckpointError: A repository of the hub is named that cannot be fetched.
+        CheckpointError: A repository of the hub is named that cannot be fetched, or a run that is not finished.
     """
-    return path / ENCODER_FOLDER if is_run(path) else resolve(path)
+    if not is_run(path):
+        return resolve(path)
+    if not (path / ENCODER_FOLDER).is_dir():
+        raise CheckpointError(f"the run {str(path)!r} has no encoder yet: finish it with --resume")
+    return path / ENCODER_FOLDER
 
 
 def recorded_base(runs: Sequence[Path]) -> tuple[Path, str]:
@@ -44,7 +48,7 @@ def recorded_base(runs: Sequence[Path]) -> tuple[Path, str]:
         listed = ", ".join(f"{run} from {path}" for run, (path, _) in zip(runs, bases, strict=True))
         raise CheckpointError(f"expected runs of one base, came {listed}; merge runs of the same base")
     path, digest = resolve(bases[0][0]), bases[0][1]
-    if not path.is_dir():
+    if not path.exists():
         raise CheckpointError(
             f"the base {str(path)!r} that {runs[0] / RECORD_FILE} names is gone; say where it is now with --base"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.merging.apply import Rule
-from mergekit_speech.merging.terms import Leaf, Term, leaves, mixes
+from mergekit_speech.merging.terms import Effective, Leaf, Term, has_weight_norm, leaves, mixes, walk
 from mergekit_speech.shards.dtypes import FLOATS, SIZES
 from mergekit_speech.shards.header import Parameter
 
@@ -57,6 +57,8 @@ class Sizer:
         Raises:
             SettingsError: The parameter must be whole, and does not fit into memory.
         """
+        if has_weight_norm(term):
+            return Size(max(1, written.elements), self._is_measured(term), self._fit(self._whole(term), written))
         elements = max(1, written.elements)
         fixed, each = self._fixed(term, written), self._per_element(term, written)
         if all(self.rules[mix.rule].cuts for mix in mixes(term)):
@@ -66,14 +68,25 @@ class Sizer:
             block -= block % ALIGNED_ELEMENTS
             held = self._is_measured(term) and raw + fixed + block * each <= self.share
             return Size(block, held, fixed + min(block, elements) * each + (raw if held else 0))
-        needed = fixed + elements * each
+        return Size(elements, self._is_measured(term), self._fit(fixed + elements * each, written))
+
+    def _fit(self, needed: int, written: Parameter) -> int:
         if needed > self.memory:
             least = -(-needed // (1 << 20))
             raise SettingsError(
                 f"parameter {written.name!r} needs {least} MB at once, the limit is {self.memory >> 20} MB; "
                 f"give --memory {least}MB or more"
             )
-        return Size(elements, self._is_measured(term), needed)
+        return needed
+
+    def _whole(self, term: Term) -> int:
+        # What is read, the weight that each length and direction make, and what rules and norms hold meanwhile.
+        read = leaves(term).values()
+        weights = sum(isinstance(each, Effective) for each in walk(term))
+        copies = [self.rules[mix.rule].strategy.copies for mix in mixes(term)]
+        widest = max(leaf.parameter.elements for leaf in read)
+        made = 4 * widest * (weights + len(copies) + max(copies))
+        return made + self.slots * sum(leaf.parameter.elements * _held_bytes(leaf) for leaf in read)
 
     def _is_measured(self, term: Term) -> bool:
         return any(self.rules[mix.rule].passes for mix in mixes(term))

@@ -58,7 +58,43 @@ class Mix:
         return (*(() if self.base is None else (self.base,)), *self.tuned, *statistics)
 
 
-Term: TypeAlias = Leaf | Mix
+@dataclass(frozen=True)
+class Effective:
+    """The weight that length and direction of weight norm make.
+
+    Attributes:
+        length: The length g.
+        direction: The direction v; the weight has its shape.
+    """
+
+    length: Term
+    direction: Term
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """All that it is made of."""
+        return self.direction, self.length
+
+
+@dataclass(frozen=True)
+class Length:
+    """The length g that belongs to a merged weight which is stored as its own direction.
+
+    Attributes:
+        weight: The merged weight.
+        shape: Shape of g.
+    """
+
+    weight: Term
+    shape: tuple[int, ...]
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """All that it is made of."""
+        return (self.weight,)
+
+
+Term: TypeAlias = Leaf | Mix | Effective | Length
 
 
 def leaves(term: Term) -> dict[tuple[int, str], Leaf]:
@@ -70,11 +106,34 @@ def leaves(term: Term) -> dict[tuple[int, str], Leaf]:
 
 def mixes(term: Term) -> tuple[Mix, ...]:
     """Give all mixes of a term, each once, and each behind those that it is made of."""
-    return tuple({id(mix): mix for mix in _walk(term)}.values())
+    return tuple({id(each): each for each in walk(term) if isinstance(each, Mix)}.values())
 
 
-def _walk(term: Term) -> Iterator[Mix]:
-    if isinstance(term, Mix):
+def measured(term: Term) -> tuple[Mix, ...]:
+    """Give those mixes that count in sums over all parameters: what a length is taken of counts where it is written."""
+    return tuple({id(each): each for each in walk(term, lengths=False) if isinstance(each, Mix)}.values())
+
+
+def has_weight_norm(term: Term) -> bool:
+    """Say whether weights of weight norm are worked out in a term, which are whole then."""
+    return any(isinstance(each, Effective | Length) for each in walk(term))
+
+
+def effective(length: Term, direction: Term) -> Term:
+    """Give the weight that a length and a direction make."""
+    if isinstance(length, Length) and length.weight is direction:
+        return direction
+    return Effective(length, direction)
+
+
+def walk(term: Term, *, lengths: bool = True) -> Iterator[Term]:
+    """Give a term and all terms in it, each behind those that it is made of.
+
+    Args:
+        term: Where to begin.
+        lengths: Whether to look into lengths too.
+    """
+    if not isinstance(term, Leaf) and (lengths or not isinstance(term, Length)):
         for each in term.terms:
-            yield from _walk(each)
-        yield term
+            yield from walk(each, lengths=lengths)
+    yield term

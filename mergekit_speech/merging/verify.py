@@ -15,11 +15,10 @@ from mergekit_speech.errors import CheckpointError
 from mergekit_speech.merging.card import RECIPE_FILE
 from mergekit_speech.merging.computation import Found
 from mergekit_speech.merging.formats import to_values
-from mergekit_speech.merging.inputs import open_weights
+from mergekit_speech.merging.inputs import digest_input
 from mergekit_speech.merging.plan import Limits, Plan, Step, make_plan
 from mergekit_speech.merging.process import Digests, Process
 from mergekit_speech.merging.provenance import METADATA_KEY
-from mergekit_speech.shards.digest import digest_checkpoint
 from mergekit_speech.shards.dtypes import FLOATS
 from mergekit_speech.shards.header import Parameter
 from mergekit_speech.shards.reader import Checkpoint, Weights, open_checkpoint
@@ -126,8 +125,7 @@ def _check_inputs(plan: Plan, checkpoint: Checkpoint) -> None:
     for each, digest in zip(plan.inputs, recorded, strict=False):
         if digest is None:
             continue
-        with open_weights(each) as weights:
-            found = digest_checkpoint(weights, threads=plan.threads)
+        found = digest_input(each, threads=plan.threads)
         if found != digest:
             raise CheckpointError(
                 f"the input {each.folder} has changed since {checkpoint.folder} was made: "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mergekit_speech.analysis.distance import Comparison, Distance
@@ -58,4 +59,11 @@ def _caption(comparison: Comparison) -> str:
     unlike = [name for name, same in comparison.unmerged.items() if not same]
     if unlike:
         text += f" Not floating-point, and not the same: {', '.join(unlike)}."
+    for path, names in comparison.left_out.items():
+        text += f" Left out of {path}: {_count(names)}."
     return text
+
+
+def _count(left_out: Mapping[str, str]) -> str:
+    reasons = Counter(left_out.values())
+    return ", ".join(f"{count} ({why})" for why, count in sorted(reasons.items()))

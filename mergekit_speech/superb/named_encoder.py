@@ -13,11 +13,11 @@ from blake3 import blake3
 
 from mergekit_speech.encoders.encoder import Encoder
 from mergekit_speech.encoders.filterbank import Filterbank, LogMel
-from mergekit_speech.encoders.pretrained import load_encoder, random_encoder
+from mergekit_speech.encoders.pretrained import check_config, load_encoder, random_encoder
 from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.errors import CheckpointError, SettingsError
-from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.hub.names import cached_id
+from mergekit_speech.merging.runs import encoder_folder
 from mergekit_speech.registry import suggestion
 from mergekit_speech.training.run_folder import RunFolder
 
@@ -121,20 +121,15 @@ def _find(label: str, source: str) -> NamedEncoder:
 
 
 def _encoder_folder(path: Path) -> Path:
-    path = resolve(path)
-    if path.is_file():
-        return path
-    if not path.is_dir():
+    folder = encoder_folder(path)
+    if folder.is_file():
+        return folder
+    if not folder.is_dir():
         raise CheckpointError(
             f"expected the folder or file of an encoder, a run, or one of {', '.join(FEATURES)}, {RANDOM}ENCODER,"
-            f" came {str(path)!r}, which does not exist{suggestion(str(path), FEATURES)}: check the path"
+            f" came {str(folder)!r}, which does not exist{suggestion(str(folder), FEATURES)}: check the path"
         )
-    run = RunFolder(path)
-    if run.record.is_file() and not run.encoder.is_dir():
-        raise CheckpointError(f"the run {str(path)!r} has no encoder yet: finish it with --resume")
-    folder = run.encoder if run.record.is_file() else path
-    if not (folder / "config.json").is_file():
-        raise CheckpointError(f"{folder} is not an encoder: expected a transformers directory with config.json")
+    check_config(folder)
     return folder
 
 
@@ -155,7 +150,7 @@ def _default_label(encoder: NamedEncoder) -> str:
 def _folder_name(folder: Path) -> str:
     fetched = cached_id(folder)
     if fetched is not None:
-        return fetched.name
+        return fetched.name if fetched.file is None else Path(fetched.file).stem
     folder = folder.resolve()
     run = RunFolder(folder.parent)
     return folder.parent.name if folder == run.encoder and run.record.is_file() else folder.name

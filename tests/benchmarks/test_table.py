@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from benchmarks.chart import TOOLS, draw_processes
+from benchmarks.page import replaced
 from benchmarks.records import latest
-from benchmarks.table import BEGIN, BENCHMARKS, END, README, render, replaced
+from benchmarks.table import BENCHMARKS, NAME, README, render
 
 COST = {"wall_seconds": 1.0, "cpu_seconds": 2.0, "anonymous_bytes": 3 << 20, "resident_bytes": 4 << 20}
 MACHINE = {"cpu": "Abacus", "cores": 2, "load": 0.25, "versions": {"numpy": "2"}}
@@ -33,13 +34,14 @@ RESULTS: dict[str, dict[str, Any] | None] = {
         },
     },
     "memory": {**ORIGIN, "checkpoints": {"small": {"ties": {str(64 << 20): 30 << 20, str(256 << 20): 300 << 20}}}},
+    "layouts": {**ORIGIN, "checkpoint": "small", "bar_bytes": 84 << 20, "works": {"there": 7 << 20, "back": 85 << 20}},
     "kernels": None,
 }
 
 
 def test_readme_is_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
-    assert text == replaced(text, render({name: latest(name) for name in BENCHMARKS}))
+    assert text == replaced(text, render({name: latest(name) for name in BENCHMARKS}), NAME)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +55,9 @@ def test_readme_is_up_to_date() -> None:
         "| slowest strategy with this bar: soups | at most 3 × linear | 3.5 × | no |",
         "| peak memory above the imports, --memory 64MB | at most the budget + 32 MB | at most 30 MB | yes |",
         "| peak memory above the imports, --memory 256MB | at most the budget + 32 MB | at most 300 MB | no |",
+        "| peak memory above the imports, conversions and merges across layouts "
+        "| at most 1.1 × the largest parameter in fp32 + 64 MB (84 MB) | at most 85 MB | no |",
+        "| small | there | 7 |",
         "| GPU, ties with thresholds | at least 50 % of the copy bandwidth | not measured |  |",
         "| ties | msm merge | 1.00 | 2.00 | 3 | 4 | 1.0 |",
         "|  | `import torch` alone | 1.00 | 2.00 | 3 | 4 |  |",
@@ -78,14 +83,8 @@ def test_gpu_rows() -> None:
 
 def test_nothing_measured_yet() -> None:
     lines = render(dict.fromkeys(BENCHMARKS)).splitlines()
-    assert lines.count("not measured") == 3
+    assert lines.count("not measured") == 4
     assert "| linear, the engine alone | at most 1.5 × `cp` of the output | not measured |  |" in lines
-
-
-def test_a_page_without_a_place() -> None:
-    assert replaced(f"a\n{BEGIN}old{END}b\n", "new\n") == f"a\n{BEGIN}\nnew\n\n{END}b\n"
-    with pytest.raises(ValueError, match=r"expected the lines .*, came a page without; put them back"):
-        replaced("a page", "tables")
 
 
 def test_chart(tmp_path: Path) -> None:

@@ -7,12 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from click.testing import CliRunner, Result
+from safetensors.numpy import save_file
 
 from mergekit_speech.cli import main
+from mergekit_speech.layouts.convert import convert
+from mergekit_speech.layouts.names import antiquate
+from mergekit_speech.merging.adapters import WEIGHTS_FILE as ADAPTER
 from mergekit_speech.merging.merge import merge
 from mergekit_speech.shards.header import Parameter, build_header
 from mergekit_speech.testing import tiny_checkpoint
+from tests.layouts.samples import Sample, fairseq_heads, read_folder, write_folder, write_s3prl
 
 
 def run(*arguments: object) -> Result:
@@ -62,8 +68,95 @@ def test_inputs_of_a_merge_are_a_table(tmp_path: Path) -> None:
 
 def test_run_folder_is_its_encoder(tmp_path: Path) -> None:
     tiny_checkpoint(tmp_path / "run" / "encoder")
-    (tmp_path / "run" / "record.json").write_text("{}")
-    assert json.loads(run(tmp_path / "run", "--json").stdout)["path"] == str(tmp_path / "run" / "encoder")
+    record = {
+        "kind": "finetune",
+        "task": "pr",
+        "base": {"path": "lab/base@main", "digest": "blake3:1"},
+        "settings": {"steps": 200},
+        "kept": {"step": 160, "why": "best"},
+        "test": {"per": 0.25, "loss": None},
+    }
+    (tmp_path / "run" / "record.json").write_text(json.dumps(record))
+    document = json.loads(run(tmp_path / "run", "--json").stdout)
+    assert (document["path"], document["run"]) == (str(tmp_path / "run" / "encoder"), record)
+    line = "run       msm finetune, task pr, 200 steps, kept step 160, per 0.25; base lab/base@main"
+    assert line in run(tmp_path / "run").stdout.splitlines()
+
+
+def test_run_without_an_encoder(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("{}")
+    said = run(tmp_path)
+    assert (said.exit_code, said.stdout) == (3, "")
+    assert said.stderr == f"Error: the run {str(tmp_path)!r} has no encoder yet: finish it with --resume\n"
+
+
+def test_encoder_of_another_program(tmp_path: Path) -> None:
+    sample = Sample("wav2vec2", large=True)
+    file = write_s3prl(tmp_path / "x.pt", sample)
+    said = run(file).stdout
+    for words in (
+        "family    wav2vec 2.0",
+        "size      2 layers of 8 dimensions, CNN with layer norm",
+        "layout    s3prl, names of fairseq",
+        "input     waveforms, to zero mean and unit variance",
+        "│ left out: only for pre-training │          7 │",
+        "│ feed_forward │",
+    ):
+        assert words in said
+    document = json.loads(run(file, "--json").stdout)
+    encoder = document["encoder"]
+    assert {*encoder["frozen"], *encoder["merged"]} == set(sample.shapes())
+    assert encoder["left_out"] == dict.fromkeys(fairseq_heads(sample), "only for pre-training")
+    assert [each["name"] for each in document["roles"]] == ["frozen", "merged", "left out: only for pre-training"]
+    assert sum(each["parameters"] for each in document["roles"]) == document["whole"]["parameters"]
+    modules = {each["name"]: each["parameters"] for each in document["modules"]}
+    assert modules == {
+        "cnn": 8,
+        "projection": 4,
+        "positional": 3,
+        "attention": 16,
+        "feed_forward": 8,
+        "norm": 10,
+        "other": 1,
+    }
+
+
+def test_conversion_and_old_spelling(tmp_path: Path) -> None:
+    base = write_folder(tmp_path / "base", Sample("hubert"), prefix="hubert.")
+    convert(base, tmp_path / "x.pt", "s3prl")
+    assert "converted by msm convert, from the layout of transformers" in run(tmp_path / "x.pt").stdout
+    tensors = {f"hubert.{antiquate(name.removeprefix('hubert.'))}": each for name, each in read_folder(base).items()}
+    save_file(tensors, base / "model.safetensors", {"format": "pt"})
+    assert "behind 'hubert.', weight norm in the old spelling" in run(base).stdout
+
+
+def test_adapter(tmp_path: Path) -> None:
+    config = {"peft_type": "LORA", "base_model_name_or_path": "lab/base", "r": 4, "lora_alpha": 8, "use_rslora": True}
+    config |= {"target_modules": ["q_proj", "v_proj"], "modules_to_save": ["classifier"]}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    module = "base_model.model.encoder.layers.0.attention.q_proj"
+    save_file({f"{module}.lora_{each}.weight": np.ones((4, 4), np.float32) for each in "AB"}, tmp_path / ADAPTER)
+    said = run(tmp_path)
+    assert said.exit_code == 0
+    for line in (
+        "adapter   LoRA, rank 4, alpha 8, rank-stabilized",
+        "base      lab/base",
+        "targets   q_proj, v_proj",
+        "whole     classifier",
+    ):
+        assert line in said.stdout.splitlines()
+    document = json.loads(run(tmp_path, "--json").stdout)
+    assert (document["adapter"]["rank"], document["encoder"]) == (4, None)
+    assert document["modules"] == [{"name": "attention", "parameters": 2, "elements": 32, "bytes": 128}]
+
+
+def test_nothing_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_bytes(build_header([], {}))
+    said = run(tmp_path / "x.safetensors")
+    assert said.exit_code == 3
+    assert said.stderr == (
+        f"Error: expected parameters in {tmp_path / 'x.safetensors'}, came none; fetch it again, or give a checkpoint\n"
+    )
 
 
 def test_text_that_steers_a_terminal_is_spelled_out(tmp_path: Path) -> None:

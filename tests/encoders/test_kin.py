@@ -12,17 +12,18 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModel
 
 from mergekit_speech import merge
-from mergekit_speech.encoders.pretrained import load_encoder, random_encoder, save_encoder
+from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.errors import CheckpointError
 from tests.encoders.test_decoar2 import batch
 
 LENGTHS = (16_000, 9_123)
 
 
-def reference(folder: Path, waveform: torch.Tensor) -> Any:
-    """What transformers itself makes of one clip."""
+def reference(folder: Path, *clips: torch.Tensor) -> Any:
+    """What transformers itself makes of clips in one batch."""
     extractor, model = AutoFeatureExtractor.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
-    inputs = extractor(waveform.numpy(), sampling_rate=16_000, return_tensors="pt")
+    padding = {} if "whisper" in folder.name else {"padding": True, "return_attention_mask": True}
+    inputs = extractor([clip.numpy() for clip in clips], sampling_rate=16_000, return_tensors="pt", **padding)
     with torch.no_grad():
         return getattr(model, "encoder" if "whisper" in folder.name else "forward")(**inputs, output_hidden_states=True)
 
@@ -45,6 +46,17 @@ def test_states_are_those_of_transformers(complete: Path) -> None:
     assert abs(int(frames.lengths[0]) - 50) <= 1
     for ours, theirs in zip(frames.states, (*expected.hidden_states[:-1], expected.last_hidden_state), strict=True):
         assert torch.allclose(ours, theirs[:, : ours.shape[1]], atol=1e-5)
+
+
+def test_rows_of_a_padded_batch_are_those_of_transformers(complete: Path) -> None:
+    waveforms, lengths = batch(*LENGTHS)
+    encoder = load_encoder(complete, conventions="transformers").eval()
+    with torch.no_grad():
+        frames = encoder(waveforms, lengths)
+    expected = reference(complete, *(row[:length] for row, length in zip(waveforms, LENGTHS, strict=True)))
+    for ours, theirs in zip(frames.states, (*expected.hidden_states[:-1], expected.last_hidden_state), strict=True):
+        for row, count in enumerate(frames.lengths.tolist()):
+            assert float((ours[row, :count] - theirs[row, :count]).abs().max()) <= 1e-5
 
 
 def test_frames_are_counted_as_they_come(kin: Path) -> None:
@@ -72,7 +84,11 @@ def test_all_but_the_frozen_learns(kin: Path) -> None:
 
 def test_merges_and_loads_in_transformers(kin: Path, tmp_path: Path) -> None:
     (tmp_path / "tuned").mkdir()
-    save_encoder(random_encoder(kin, seed=1), tmp_path / "tuned", like=kin)
+    encoder = load_encoder(kin)
+    with torch.no_grad():
+        for parameter in encoder.merged_parameters().values():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    save_encoder(encoder, tmp_path / "tuned", like=kin)
     merge(base=kin, tuned=[tmp_path / "tuned"], scale=0.5, output=tmp_path / "out")
     base, tuned, merged = (AutoModel.from_pretrained(path) for path in (kin, tmp_path / "tuned", tmp_path / "out"))
     for name, tensor in merged.state_dict().items():

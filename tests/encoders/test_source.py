@@ -46,5 +46,7 @@ def test_a_text_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"gone is not an encoder: expected a transformers directory"):
+    with pytest.raises(
+        CheckpointError, match=r"expected the folder or file of an encoder, came '.*gone', which does not exist; check"
+    ):
         load_encoder(tmp_path / "gone")

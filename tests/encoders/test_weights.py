@@ -37,7 +37,10 @@ def rewrite(folder: Path, change: Callable[[Tensors], object]) -> None:
 
 
 def test_folder_without_config(tmp_path: Path) -> None:
-    assert refuse(tmp_path) == f"{tmp_path} is not an encoder: expected a transformers directory with config.json"
+    assert refuse(tmp_path) == (
+        f"{tmp_path} is not an encoder: expected a transformers directory with config.json; fetch it, or take the "
+        "settings from a checkpoint of the same encoder with msm convert --layout transformers --like CHECKPOINT"
+    )
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])

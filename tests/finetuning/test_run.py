@@ -247,6 +247,12 @@ def test_bad_data_is_one_line_and_leaves_no_encoder(
     assert "Traceback" not in result.output
 
 
+def test_a_run_is_tuned_on(run: Path, toy: Path, tmp_path: Path) -> None:
+    finetune(run, task="ks", data=toy, output=tmp_path / "second", steps=2, clips=4, evaluate_every=2)
+    record = json.loads((tmp_path / "second" / "record.json").read_text())
+    assert record["base"] == {"path": str(run / "encoder"), "digest": weights_digest(run / "encoder")}
+
+
 def test_a_folder_without_a_config_is_no_encoder(toy: Path, tmp_path: Path) -> None:
     with pytest.raises(
         CheckpointError, match=r"is not an encoder: expected a transformers directory with config\.json"

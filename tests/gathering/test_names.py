@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from mergekit_speech.errors import CheckpointError
-from mergekit_speech.gathering.names import stored_names
-from mergekit_speech.testing import tiny_checkpoint
+from mergekit_speech.gathering.names import merged_names
+from tests.layouts.samples import Sample, write_folder, write_s3prl
 
-CONVOLUTION = "encoder.pos_conv_embed.conv.parametrizations.weight.original0"
-
-
-def folder_with(folder: Path, *names: str) -> Path:
-    return tiny_checkpoint(folder, arrays={name: np.zeros(1, np.float32) for name in names})
+NORM = "encoder.layer_norm.weight"
+LENGTH = "encoder.pos_conv_embed.conv.parametrizations.weight.original0"
 
 
 @pytest.mark.parametrize("prefix", ["", "hubert.", "model.encoder."])
 def test_a_prefix_and_older_names_are_seen_through(prefix: str, tmp_path: Path) -> None:
+    tensors = {f"{prefix}{name}": torch.from_numpy(each) for name, each in Sample().weights().items()}
     older = f"{prefix}encoder.pos_conv_embed.conv.weight_g"
-    folder = folder_with(tmp_path, f"{prefix}norm.weight", f"{prefix}layers.norm.weight", older, "lm_head.bias")
-    wanted = ["layers.norm.weight", CONVOLUTION]
-    assert stored_names(folder, wanted) == {"layers.norm.weight": f"{prefix}layers.norm.weight", CONVOLUTION: older}
+    tensors |= {older: tensors.pop(prefix + LENGTH), "lm_head.bias": torch.zeros(2)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    assert merged_names(tmp_path, [NORM, LENGTH]) == {NORM: prefix + NORM, LENGTH: older}
 
 
-def test_the_exact_name_wins(tmp_path: Path) -> None:
-    folder = folder_with(tmp_path, "norm.weight", "layers.norm.weight")
-    assert stored_names(folder, ["norm.weight"]) == {"norm.weight": "norm.weight"}
+def test_files_with_names_of_fairseq_are_merged_under_canonical_ones(tmp_path: Path) -> None:
+    file = write_s3prl(tmp_path / "x.pt", Sample())
+    assert merged_names(file, [NORM, LENGTH]) == {NORM: NORM, LENGTH: LENGTH}
 
 
-@pytest.mark.parametrize(
-    ("stored", "came"), [(("lm_head.bias",), "none"), (("a.norm.weight", "b.norm.weight"), "a.norm.weight, b.norm")]
-)
-def test_a_parameter_that_cannot_be_placed_is_an_error(stored: tuple[str, ...], came: str, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=rf"expected parameter 'norm.weight' once in .*, came {came}"):
-        stored_names(folder_with(tmp_path, *stored), ["norm.weight"])
+def test_a_parameter_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "x", Sample())
+    with pytest.raises(CheckpointError, match=r"expected parameter 'gone' in .*, came none; write the encoder anew"):
+        merged_names(folder, [NORM, "gone"])

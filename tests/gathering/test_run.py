@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.gathering.gram import measure_gram
 from mergekit_speech.gathering.run import gather_statistics
 from mergekit_speech.gathering.settings import GatherSettings
+from mergekit_speech.layouts.convert import convert
 from mergekit_speech.merging.memory import merge_state_dicts
 from mergekit_speech.merging.merge import merge
 from mergekit_speech.shards.digest import weights_digest
@@ -103,6 +105,30 @@ def test_a_task_model_gets_its_own_names(tiny_hubert: Path, toy: Path, tmp_path:
     settings = GatherSettings(("gram",), clips=1)
     gather_statistics(folder, data=toy, task="pr", output=tmp_path / "out", settings=settings)
     assert "hubert.encoder.layers.0.attention.q_proj.weight" in load_file(tmp_path / "out" / "gram.safetensors")
+
+
+def test_a_file_of_another_program_gives_the_same(run: Path, statistics: Path, toy: Path, tmp_path: Path) -> None:
+    file = tmp_path / "x.pt"
+    convert(run / "encoder", file, "s3prl")
+    report = gather_statistics(file, data=toy, output=tmp_path / "out", settings=FEW, head=run)
+    for kind, count in report.parameters.items():
+        one, other = (load_file(folder / f"{kind}.safetensors") for folder in (statistics, tmp_path / "out"))
+        assert count == len(one)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    record = json.loads((tmp_path / "out" / "statistics.json").read_text())
+    assert record["encoder"] == {"path": str(file), "digest": weights_digest(run / "encoder")}
+
+
+def test_what_the_checkpoint_lacks_has_no_statistics(tiny_hubert: Path, run: Path, toy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "x"
+    shutil.copytree(tiny_hubert, folder)
+    weights = load_file(folder / "model.safetensors")
+    del weights["masked_spec_embed"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    settings = GatherSettings(("fisher",), clips=1)
+    gather_statistics(folder, data=toy, output=tmp_path / "out", settings=settings, head=run)
+    assert load_file(tmp_path / "out" / "fisher.safetensors").keys() == weights.keys()
 
 
 @pytest.mark.parametrize(("strategy", "kind"), [("fisher", "fisher"), ("regmean", "gram")])

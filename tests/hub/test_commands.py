@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 import mergekit_speech
 from mergekit_speech.cli import main
-from mergekit_speech.errors import CheckpointError
+from mergekit_speech.errors import RecipeError
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.gathering.settings import GatherSettings
+from mergekit_speech.merging.provenance import read_licence
 from mergekit_speech.merging.recipe_yaml import read_recipe
 from mergekit_speech.shards.digest import weights_digest
 from mergekit_speech.superb.named_encoder import read_encoders
@@ -71,10 +72,16 @@ def test_python_and_recipe_give_the_same(commits: dict[str, str], tmp_path: Path
     ).read_bytes()
 
 
-def test_recipe_with_a_name_that_cannot_be_fetched(commits: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "recipe.yaml").write_text(f"merge_method: linear\nbase_model: {BASE}\nmodels: [{{model: lab/gone}}]\n")
-    with pytest.raises(CheckpointError, match=r"^lab/gone is no folder here and not whole in the cache"):
+def test_recipe_with_names_that_cannot_be_fetched(commits: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        f"merge_method: linear\nbase_model: {BASE}\nmodels:\n- model: lab/gone\n- model: lab/gone:x.pt\n"
+        "parameters: {alpha: 0.5}\n"
+    )
+    with pytest.raises(RecipeError) as caught:
         read_recipe(tmp_path / "recipe.yaml")
+    missing = "is no folder here and not whole in the cache, and HF_HUB_OFFLINE is set; fetch it online"
+    place = tmp_path / "recipe.yaml"
+    assert str(caught.value) == f"{place}: line 4: lab/gone {missing}; line 5: lab/gone:x.pt {missing}"
 
 
 def test_diff_and_extract_lora(commits: dict[str, str]) -> None:
@@ -131,6 +138,22 @@ def test_bench_names_encoders_by_repository(cache: Path, tiny_hubert: Path) -> N
     assert [each.label for each in (plain, random, labelled)] == ["base", "random base", "mine"]
     assert plain.folder == cache / "models--lab--base" / "snapshots" / commit
     assert plain.digest(plain.load()) == weights_digest(tiny_hubert)
+
+
+def test_files_in_repositories(cache: Path, tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    run("convert", str(tiny_hubert), str(tmp_path / "made" / "hubert.pt"), "--layout", "s3prl")
+    commit = put_into_cache(cache, "lab/files", tmp_path / "made")
+    place = cache / "models--lab--files" / "snapshots" / commit / "hubert.pt"
+    assert read_licence(place) is None
+    (place.parent / "README.md").write_bytes(CARD)
+    assert read_licence(place) == "mit"
+    name = f"lab/files@{commit}:hubert.pt"
+    (only,) = read_encoders(["lab/files"])
+    assert (only.label, only.digest(only.load())) == ("hubert", weights_digest(tiny_hubert))
+    mergekit_speech.finetune("lab/files:hubert.pt", task="pr", data=toy, output=tmp_path / "run", settings=SETTINGS)
+    record = json.loads((tmp_path / "run" / "record.json").read_text())
+    assert record["base"] == {"path": name, "digest": weights_digest(tiny_hubert)}
 
 
 def test_convert(cache: Path, tiny_hubert: Path, tmp_path: Path) -> None:

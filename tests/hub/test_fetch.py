@@ -9,8 +9,9 @@ from mergekit_speech.errors import CheckpointError
 from mergekit_speech.hub.fetch import resolve
 from mergekit_speech.testing import tiny_checkpoint
 from tests.hub.conftest import Run
-from tests.hub.repositories import checkpoint_files, pickle_files
+from tests.hub.repositories import CARD, checkpoint_files, pickle_files
 from tests.hub.standin import TOKEN, StandIn, commit_of
+from tests.layouts.samples import Sample, write_s3prl
 
 NAME = "lab/encoder"
 NEEDED = {"config.json", "model.safetensors", "README.md", "LICENSE"}
@@ -119,6 +120,48 @@ def test_repository_without_weights(hub: StandIn, msm: Run) -> None:
     assert done.stderr == (
         f"Error: expected model.safetensors or pytorch_model.bin in the repository {NAME}, came neither; download what "
         "it holds and name the file of weights\n"
+    )
+
+
+def s3prl_files(folder: Path, *names: str) -> dict[str, bytes]:
+    """Encoders of s3prl, a file each, and what a training leaves beside them."""
+    folder.mkdir()
+    made = {name: write_s3prl(folder / name, Sample(seed=seed)).read_bytes() for seed, name in enumerate(names)}
+    return made | {"README.md": CARD, "optimizer.pt": b"state", "rng_state_0.pth": b"state", "old/x.pt": b"older"}
+
+
+def test_the_only_file_of_weights_is_the_encoder(hub: StandIn, msm: Run, tmp_path: Path) -> None:
+    files = s3prl_files(tmp_path / "made", "hubert.pt")
+    hub.add(NAME, files)
+    done = msm("inspect", NAME, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["path"].endswith(f"{commit_of(files)}/hubert.pt")
+    assert (found["encoder"]["title"], found["encoder"]["layout"]["container"]) == ("HuBERT", "s3prl")
+    assert hub.fetched() == {"hubert.pt", "README.md"}
+    hub.requests.clear()
+    assert msm("inspect", NAME, "--json", HF_HUB_OFFLINE="1").stdout == done.stdout
+    assert not hub.requests
+
+
+def test_of_several_files_one_is_named(hub: StandIn, msm: Run, tmp_path: Path) -> None:
+    files = s3prl_files(tmp_path / "made", "base.pt", "tuned.pt")
+    hub.add(NAME, files)
+    done = msm("inspect", NAME)
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"Error: expected model.safetensors or pytorch_model.bin in the repository {NAME}, came base.pt, tuned.pt; "
+        f"name one of them, as in {NAME}:base.pt\n"
+    )
+    same = msm("diff", f"{NAME}:base.pt", f"{NAME}@{commit_of(files)}:base.pt", "--json")
+    assert json.loads(same.stdout)["whole"]["l2"] == 0
+    assert hub.fetched() == {"base.pt", "README.md"}
+    other = msm("diff", f"{NAME}:base.pt", f"{NAME}@main:tuned.pt", "--json")
+    assert json.loads(other.stdout)["whole"]["l2"] > 0
+    missing = msm("inspect", f"{NAME}:gone.pt")
+    assert missing.returncode == 3
+    assert missing.stderr == (
+        f"Error: expected 'gone.pt' in the repository {NAME}, came base.pt, tuned.pt; check the name behind the colon\n"
     )
 
 

@@ -12,9 +12,9 @@ COMMIT = "dba3bb02fda4248b6e082697eee756de8fe8aa8a"
 WORDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_]{0,8}", fullmatch=True)
 
 
-@given(WORDS, WORDS, st.none() | WORDS)
-def test_what_is_written_is_read(owner: str, name: str, revision: str | None) -> None:
-    place = HubId(owner, name, revision)
+@given(WORDS, WORDS, st.none() | WORDS, st.none() | WORDS)
+def test_what_is_written_is_read(owner: str, name: str, revision: str | None, file: str | None) -> None:
+    place = HubId(owner, name, revision, file)
     assert parse_id(str(place)) == place
 
 
@@ -41,8 +41,21 @@ def test_repositories(text: str, revision: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "revision"), [("s3prl/converted_ckpts:hubert_base.pt", None), ("a/b@refs/pr/3:x-1.ckpt", "refs/pr/3")]
+)
+def test_files_in_repositories(text: str, revision: str | None) -> None:
+    found = read_id(text)
+    assert found is not None
+    assert (str(found), found.revision, found.file) == (text, revision, text.partition(":")[2])
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "a/b:",
+        "a/b:../x.pt",
+        "a/b:c/x.pt",
+        "C:/b",
         "hubert",
         "a/b/c",
         "/a/b",
@@ -76,6 +89,12 @@ def test_folder_of_the_cache_has_the_name_of_its_repository() -> None:
     folder = Path("/home/x/.cache/huggingface/hub/models--facebook--hubert-base-ls960/snapshots") / COMMIT
     assert cached_id(folder) == HubId("facebook", "hubert-base-ls960", COMMIT)
     assert lasting_name(folder) == short_name(folder) == f"facebook/hubert-base-ls960@{COMMIT}"
+
+
+def test_file_of_the_cache_has_the_name_of_its_repository() -> None:
+    file = Path("/x/hub/models--s3prl--converted_ckpts/snapshots") / COMMIT / "hubert_base.pt"
+    assert cached_id(file) == HubId("s3prl", "converted_ckpts", COMMIT, "hubert_base.pt")
+    assert lasting_name(file) == short_name(file) == f"s3prl/converted_ckpts@{COMMIT}:hubert_base.pt"
 
 
 def test_other_folders_have_their_own_names(tmp_path: Path) -> None:

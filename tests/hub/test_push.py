@@ -116,7 +116,7 @@ def test_bad_card(msm: Run, folder: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("name", ["merged", "a/b/c", "a/b@main", "../b"])
+@pytest.mark.parametrize("name", ["merged", "a/b/c", "a/b@main", "a/b:c", "../b"])
 def test_names_that_are_none(folder: Path, name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         push(folder, name)

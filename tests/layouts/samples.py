@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Sample:
         layers: How many they are.
         convolutions: Channels, kernel and stride of each.
         seed: Of its numbers.
+        moved: How far, in standard deviations, it was tuned from the encoder of that seed; convolutions never move.
     """
 
     family: str = "hubert"
@@ -43,6 +45,7 @@ class Sample:
     layers: int = 2
     convolutions: tuple[tuple[int, int, int], ...] = ((6, 10, 5), (6, 3, 2))
     seed: int = 0
+    moved: float = 0.0
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> dict[str, Any]:
@@ -119,7 +122,14 @@ class Sample:
 
     def weights(self, dtype: str = "float32") -> dict[str, Array]:
         """Canonical names and values."""
-        return draw(self.shapes(), self.seed, dtype)
+        start = draw(self.shapes(), self.seed, dtype)
+        if not self.moved:
+            return start
+        deltas = draw(self.shapes(), self.seed + 1000, dtype)
+        return {
+            name: each if name.startswith("feature_extractor.") else (each + self.moved * deltas[name]).astype(dtype)
+            for name, each in start.items()
+        }
 
 
 def draw(shapes: Shapes, seed: int, dtype: str = "float32") -> dict[str, Array]:
@@ -128,11 +138,18 @@ def draw(shapes: Shapes, seed: int, dtype: str = "float32") -> dict[str, Array]:
 
 
 def write_folder(
-    folder: Path, sample: Sample, *, prefix: str = "", heads: Shapes | None = None, dtype: str = "float32"
+    folder: Path,
+    sample: Sample,
+    *,
+    prefix: str = "",
+    heads: Shapes | None = None,
+    dtype: str = "float32",
+    old_weight_norm: bool = False,
 ) -> Path:
     """Write it as transformers does, perhaps in a task model."""
     folder.mkdir(parents=True)
-    tensors = {f"{prefix}{name}": each for name, each in sample.weights(dtype).items()}
+    spell = antiquated if old_weight_norm else str
+    tensors = {f"{prefix}{spell(name)}": each for name, each in sample.weights(dtype).items()}
     save_file(tensors | draw(heads or {}, 7), folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(sample.config(), indent=2) + "\n")
     if sample.family != "decoar2":
@@ -143,6 +160,16 @@ def write_folder(
 def read_folder(folder: Path) -> dict[str, Array]:
     found: dict[str, Array] = load_file(folder / "model.safetensors")
     return found
+
+
+WEIGHT_NORM = (("parametrizations.weight.original0", "weight_g"), ("parametrizations.weight.original1", "weight_v"))
+
+
+def antiquated(name: str) -> str:
+    """What older versions of transformers call a parameter."""
+    for new, old in WEIGHT_NORM:
+        name = name.replace(new, old)
+    return name
 
 
 FAIRSEQ = (
@@ -233,6 +260,36 @@ def fairseq_state(sample: Sample, *, heads: bool = True, prefix: str = "") -> di
 def write_s3prl(path: Path, sample: Sample) -> Path:
     """Write it as s3prl's converter does."""
     torch.save({**fairseq_settings(sample), KEYS[sample.family]: fairseq_state(sample)}, path)
+    return path
+
+
+def write_run(path: Path, sample: Sample) -> Path:
+    """Write what s3prl's training of a downstream model leaves."""
+    run = {
+        "Optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-4}]},
+        "Step": 3,
+        "Args": argparse.Namespace(upstream=f"{sample.family}_custom", upstream_trainable=True),
+        "Config": {"runner": {"total_steps": 3}},
+        "Upstream": fairseq_state(sample, prefix="model."),
+        "Featurizer": {"weights": torch.zeros(3)},
+        "Downstream": {"connector.weight": torch.zeros(2, 3)},
+    }
+    torch.save(run, path)
+    return path
+
+
+def write_spin(path: Path, sample: Sample) -> Path:
+    """Write what Spin leaves."""
+    state = fairseq_state(sample, prefix="encoder.model.") | {"loss_module.weight": torch.zeros(2)}
+    torch.save({"state_dict": state, "epoch": 4, "hyper_parameters": {"lr": 1e-4}}, path)
+    return path
+
+
+def write_fairseq(path: Path, sample: Sample) -> Path:
+    """Write it as fairseq does, with its settings in `cfg`."""
+    kept = fairseq_settings(sample)
+    settings = {"model": kept["model_cfg"], "task": kept["task_cfg"]}
+    torch.save({"model": fairseq_state(sample), "cfg": settings, "args": None}, path)
     return path
 
 

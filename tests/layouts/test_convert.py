@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from safetensors.torch import save_file
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
 from mergekit_speech.layouts import config
 from mergekit_speech.layouts.convert import ConvertReport, convert
-from mergekit_speech.layouts.read import open_encoder
+from mergekit_speech.layouts.read import RUN_PARTS, open_encoder
 from tests.layouts.samples import (
     FAMILIES,
     KEYS,
@@ -27,7 +26,9 @@ from tests.layouts.samples import (
     fairseq_settings,
     fairseq_state,
     read_folder,
+    write_fairseq,
     write_folder,
+    write_run,
     write_s3prl,
 )
 from tests.layouts.test_read import is_sample
@@ -59,15 +60,16 @@ def load(path: Path) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=20)
-@given(sample=SAMPLES, task=st.booleans(), dtype=st.sampled_from(["float32", "float16"]))
+@settings(deadline=None, max_examples=20)
+@given(sample=SAMPLES, task=st.booleans(), dtype=st.sampled_from(["float32", "float16"]), old_weight_norm=st.booleans())
 def test_transformers_to_s3prl_and_back(
-    sample: Sample, task: bool, dtype: str, tmp_path_factory: pytest.TempPathFactory
+    sample: Sample, task: bool, dtype: str, old_weight_norm: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     root = tmp_path_factory.mktemp("there")
     heads: Shapes = {"lm_head.weight": (3, sample.hidden)} if task else {}
     prefix = f"{sample.family}." if task else ""
-    start = write_folder(root / "start", sample, prefix=prefix, heads=heads, dtype=dtype)
+    spelled: dict[str, Any] = {"prefix": prefix, "dtype": dtype, "old_weight_norm": old_weight_norm}
+    start = write_folder(root / "start", sample, heads=heads, **spelled)
     convert(start, root / "x.pt", "s3prl")
     convert(root / "x.pt", root / "back", "transformers")
     assert equal(read_folder(root / "back"), read_folder(start))
@@ -86,7 +88,7 @@ def check_there_and_back(start: Path, key: str, root: Path) -> None:
     assert one == other
 
 
-@settings(max_examples=20)
+@settings(deadline=None, max_examples=20)
 @given(sample=SAMPLES.filter(lambda each: each.family != "decoar2"))
 def test_s3prl_to_transformers_and_back(sample: Sample, tmp_path_factory: pytest.TempPathFactory) -> None:
     root = tmp_path_factory.mktemp("there")
@@ -122,16 +124,6 @@ def test_transformers_loads_it_whole(family: str, large: bool, tmp_path: Path) -
     assert AutoFeatureExtractor.from_pretrained(tmp_path / "out").do_normalize == large
 
 
-def write_run(path: Path, sample: Sample) -> Path:
-    arguments = argparse.Namespace(upstream=f"{sample.family}_custom")
-    downstream, optimizer = {"w": torch.zeros(2)}, {"state": {0: {"m": torch.zeros(2)}}}
-    upstream = fairseq_state(sample, prefix="model.")
-    torch.save(
-        {"Upstream": upstream, "Downstream": downstream, "Optimizer": optimizer, "Args": arguments, "Step": 1}, path
-    )
-    return path
-
-
 @pytest.mark.parametrize(("family", "large"), EVERY[:6])
 @pytest.mark.parametrize("container", ["transformers", "s3prl"])
 def test_run_takes_the_settings_of_its_base(family: str, large: bool, container: str, tmp_path: Path) -> None:
@@ -140,22 +132,13 @@ def test_run_takes_the_settings_of_its_base(family: str, large: bool, container:
     base = Sample(family, large)
     like = write_s3prl(tmp_path / "base", base) if container == "s3prl" else write_folder(tmp_path / "base", base)
     report = convert(run, tmp_path / "y.pt", "s3prl", like=like)
-    assert set(report.left_out.values()) == {"downstream head", "state of the optimizer"}
+    assert set(report.left_out.values()) == set(RUN_PARTS.values()) - {"state of the schedule"}
     assert is_sample(open_encoder(tmp_path / "y.pt"), sample)
     convert(run, tmp_path / "folder", "transformers", like=like)
     assert equal(read_folder(tmp_path / "folder"), sample.weights())
     if container == "s3prl":
         one, other = load(tmp_path / "y.pt"), load(write_s3prl(tmp_path / "x.pt", sample))
         assert all(torch.equal(one[KEYS[family]][name], each) for name, each in other[KEYS[family]].items())
-
-
-def write_fairseq(path: Path, sample: Sample) -> Path:
-    kept = fairseq_settings(sample)
-    torch.save(
-        {"model": fairseq_state(sample), "cfg": {"model": kept["model_cfg"], "task": kept["task_cfg"]}, "args": None},
-        path,
-    )
-    return path
 
 
 def test_fairseq_without_its_dictionaries_keeps_its_labels_beside(tmp_path: Path) -> None:
@@ -254,7 +237,8 @@ def test_settings_of_another_family(tmp_path: Path) -> None:
 def test_no_settings(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run.ckpt", Sample("hubert"))
     with pytest.raises(
-        CheckpointError, match=r"came none, as in all files of the kind 's3prl run'; give --like with a"
+        CheckpointError,
+        match=r"came none, as in all files of the kind 's3prl run'; take the settings .* with msm convert",
     ):
         refused(tmp_path, run)
 
@@ -262,7 +246,7 @@ def test_no_settings(tmp_path: Path) -> None:
 def test_folder_without_config(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "x", Sample("wavlm"))
     (folder / "config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"expected config.json in .*, came none; fetch it, or give --like"):
+    with pytest.raises(CheckpointError, match=r"expected config.json in .*, came none; fetch it, or take the set"):
         refused(tmp_path, folder)
 
 

@@ -19,12 +19,15 @@ from tests.layouts.samples import (
     FAMILIES,
     Array,
     Sample,
+    antiquated,
     equal,
     fairseq_heads,
     fairseq_settings,
     fairseq_state,
     write_folder,
+    write_run,
     write_s3prl,
+    write_spin,
 )
 
 EVERY = [(family, large) for family in FAMILIES for large in (False, True)]
@@ -70,11 +73,7 @@ def test_task_model_of_transformers(family: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("spelling", ["bin", "safetensors"])
 def test_bare_weights_in_the_old_spelling(spelling: str, tmp_path: Path) -> None:
     sample = Sample("wav2vec2")
-    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
-    tensors = {}
-    for name, each in sample.weights().items():
-        old = next((name.replace(new, old) for new, old in names.items() if new in name), name)
-        tensors[f"wav2vec2.{old}"] = torch.from_numpy(each)
+    tensors = {f"wav2vec2.{antiquated(name)}": torch.from_numpy(each) for name, each in sample.weights().items()}
     path = tmp_path / "weights.txt"
     if spelling == "bin":
         torch.save(tensors, path)
@@ -100,17 +99,7 @@ def test_converted_for_s3prl(family: str, large: bool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_run_of_s3prl(family: str, tmp_path: Path) -> None:
     sample = Sample(family)
-    run = {
-        "Optimizer": {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": [{"lr": 1e-4}]},
-        "Step": 3,
-        "Args": argparse.Namespace(upstream=f"{family}_custom", upstream_trainable=True),
-        "Config": {"runner": {"total_steps": 3}},
-        "Upstream": fairseq_state(sample, prefix="model."),
-        "Featurizer": {"weights": torch.zeros(3)},
-        "Downstream": {"connector.weight": torch.zeros(2, 3)},
-    }
-    torch.save(run, tmp_path / "states-3.ckpt")
-    encoder = open_encoder(tmp_path / "states-3.ckpt")
+    encoder = open_encoder(write_run(tmp_path / "states-3.ckpt", sample))
     assert is_sample(encoder, sample)
     assert (encoder.family, encoder.layout.container, encoder.layout.prefix) == (family, "s3prl run", "model.")
     assert encoder.left_out == dict.fromkeys((f"model.{name}" for name in fairseq_heads(sample)), PRETRAINING) | {
@@ -122,9 +111,7 @@ def test_run_of_s3prl(family: str, tmp_path: Path) -> None:
 
 def test_spin(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    state = fairseq_state(sample, prefix="encoder.model.") | {"loss_module.weight": torch.zeros(2)}
-    torch.save({"state_dict": state, "epoch": 4, "hyper_parameters": {"lr": 1e-4}}, tmp_path / "spin.ckpt")
-    encoder = open_encoder(tmp_path / "spin.ckpt")
+    encoder = open_encoder(write_spin(tmp_path / "spin.ckpt", sample))
     assert is_sample(encoder, sample)
     assert (encoder.family, encoder.layout.container, encoder.layout.prefix) == ("hubert", "Spin", "encoder.model.")
     assert encoder.left_out["loss_module.weight"] == "not part of the encoder"

@@ -9,6 +9,28 @@ from typing import Any
 
 from mergekit_speech.merging.recipe import Filter, Keep, Merge, Recipe, Tuned
 
+# From mergekit's examples, with the names of HuBERT's modules.
+TIES_WITH_GRADIENTS = """\
+models:
+  - model: one
+    parameters:
+      density: [1, 0.7, 0.1] # density gradient
+      weight: 1.0
+  - model: two
+    parameters:
+      density: 0.33
+      weight:
+        - filter: feed_forward
+          value: 0.5
+        - value: 0
+merge_method: ties
+base_model: base
+parameters:
+  normalize: true
+  int8_mask: true
+dtype: float32
+"""
+
 
 def make_recipe(base: Path | None, *tuned: Path, **changes: Any) -> Recipe:
     """Make a recipe of one merge; `changes` are fields of the recipe or of its merge."""

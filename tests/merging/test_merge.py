@@ -38,7 +38,7 @@ def test_transformers_loads_what_is_merged(tiny_encoder: Path, tmp_path: Path) -
     tuned = AutoModel.from_pretrained(tiny_encoder)
     with torch.no_grad():
         for parameter in tuned.parameters():
-            parameter.add_(torch.randn_like(parameter))
+            parameter.add_(0.01 * torch.randn_like(parameter))
     tuned.save_pretrained(tmp_path / "tuned")
     mergekit_speech.merge(tiny_encoder, tmp_path / "tuned", alpha=0.25, output=tmp_path / "out")
     merged, report = AutoModel.from_pretrained(tmp_path / "out", output_loading_info=True)

@@ -20,6 +20,7 @@ from mergekit_speech import merge_state_dicts
 from mergekit_speech.merging.engine import run_plan
 from mergekit_speech.merging.plan import make_plan
 from mergekit_speech.merging.recipe_yaml import read_recipe
+from tests.merging.recipes import TIES_WITH_GRADIENTS
 
 State = Mapping[str, npt.NDArray[Any]]
 NAMES = ("base", "one", "two")
@@ -37,7 +38,7 @@ def encoders(tiny_hubert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for seed, name in enumerate(NAMES):
         shutil.copytree(tiny_hubert, tmp_path / name)
         rng = np.random.default_rng(seed)
-        noise = {key: 0.1 * seed * rng.standard_normal(value.shape) for key, value in start.items()}
+        noise = {key: 0.01 * seed * rng.standard_normal(value.shape) for key, value in start.items()}
         found[name] = {key: (value + noise[key]).astype(np.float32) for key, value in start.items()}
         save_file(dict(found[name]), tmp_path / name / "model.safetensors", {"format": "pt"})
     return found
@@ -84,26 +85,7 @@ dtype: float32
 
 
 def test_ties_with_gradients(encoders: dict[str, State]) -> None:
-    merged = merge("""\
-models:
-  - model: one
-    parameters:
-      density: [1, 0.7, 0.1] # density gradient
-      weight: 1.0
-  - model: two
-    parameters:
-      density: 0.33
-      weight:
-        - filter: feed_forward
-          value: 0.5
-        - value: 0
-merge_method: ties
-base_model: base
-parameters:
-  normalize: true
-  int8_mask: true
-dtype: float32
-""")
+    merged = merge(TIES_WITH_GRADIENTS)
     for name, density, weight in (
         (QUERY.format(0), 1, 0),
         (QUERY.format(1), 0.1, 0),

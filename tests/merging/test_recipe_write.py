@@ -80,6 +80,7 @@ def merges(draw: st.DrawFn, sources: list[Source]) -> Merge:
         "choices": tuple(draw(st.lists(choices, max_size=2))),
         "keep": tuple(sorted(keep, key=lambda each: each.side)),
         "extrapolate": draw(st.booleans()),
+        "effective_weight_norm": draw(st.booleans()),
     }
     if draw(st.booleans()):
         folders = st.none() | st.sampled_from([each for each in sources if isinstance(each, Path)])
@@ -108,6 +109,7 @@ def recipes(draw: st.DrawFn, folders: list[Path]) -> Recipe:
         named=named,
         dtype=draw(st.sampled_from([None, "float16", "float64"])),
         seed=draw(st.integers(0, 2**63 - 1)),
+        force=draw(st.booleans()),
         base_digest=draw(st.sampled_from([None, DIGEST])),
     )
 

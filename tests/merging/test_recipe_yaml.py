@@ -300,7 +300,8 @@ slices:
 name: a/b
 """
     ways = "filter, regex, module, glob, substring"
-    keys = "parameters, strategies, keep, dtype, out_dtype, extrapolate, seed, base_digest"
+    keys = "parameters, strategies, keep, dtype, out_dtype, extrapolate, effective_weight_norm"
+    keys = f"{keys}, seed, base_digest, force"
     assert refusal(text) == [
         "1: expected merge_method, which is missing",
         "1: unknown key 'merge_methd' (did you mean 'merge_method'?); expected one of name, merge_method, base_model, "

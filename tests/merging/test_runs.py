@@ -21,6 +21,9 @@ def test_run_names_its_base_and_encoder(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", tmp_path)
     assert recorded_base([run]) == (tmp_path, "blake3:1")
     assert recorded_digest(run) == "blake3:1"
+    with pytest.raises(CheckpointError, match=r"the run '.*run' has no encoder yet: finish it with --resume"):
+        encoder_folder(run)
+    (run / "encoder").mkdir()
     assert encoder_folder(run) == run / "encoder"
     assert encoder_folder(tmp_path) == tmp_path
 

@@ -13,6 +13,7 @@ from mergekit_speech.merging.engine import run_plan
 from mergekit_speech.merging.plan import make_plan
 from mergekit_speech.merging.recipe_yaml import read_recipe
 from tests.conftest import TINY
+from tests.merging.recipes import TIES_WITH_GRADIENTS
 from tests.peers.tensors import State, assert_same
 
 CNN = "hubert.feature_extractor."
@@ -43,26 +44,7 @@ parameters:
     - value: 0.5 # fallback for rest of tensors
 dtype: float32
 """,
-    "ties": """\
-models:
-  - model: one
-    parameters:
-      density: [1, 0.7, 0.1] # density gradient
-      weight: 1.0
-  - model: two
-    parameters:
-      density: 0.33
-      weight:
-        - filter: feed_forward
-          value: 0.5
-        - value: 0
-merge_method: ties
-base_model: base
-parameters:
-  normalize: true
-  int8_mask: true
-dtype: float32
-""",
+    "ties": TIES_WITH_GRADIENTS,
     "model_stock": """\
 models:
   - model: base
@@ -100,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         start = {name: value.clone() for name, value in model.state_dict().items()}
         for number, name in enumerate(("base", "one", "two")):
-            noise = {key: 0.1 * number * torch.randn_like(value) for key, value in start.items()}
+            noise = {key: 0.01 * number * torch.randn_like(value) for key, value in start.items()}
             model.load_state_dict({key: value + noise[key] for key, value in start.items()})
             model.save_pretrained(place / name)
     return place

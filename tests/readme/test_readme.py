@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.records import latest
 from mergekit_speech.cli import main
 from tests.conftest import ROOT
 from tests.readme.blocks import commands, fenced
@@ -97,6 +98,18 @@ def test_manifest_line_is_json_with_the_fields_named() -> None:
 def test_figures_are_those_of_the_results() -> None:
     table = (ROOT / "benchmarks" / "results" / "speech_ft_pr" / "table.md").read_text(encoding="utf-8").strip()
     assert table in README.read_text(encoding="utf-8")
+
+
+def test_figures_of_weight_norm_are_those_of_the_results() -> None:
+    found = latest("weight_norm")
+    assert found is not None
+    weight, states = (found["alphas"]["0.25"][each] for each in ("weight", "hidden_states"))
+    text = README.read_text(encoding="utf-8").replace("\n", " ")
+    told = (
+        f"differ by {weight['of_values']:.2%} of that weight, which is {weight['of_change']:.1%} of what merging "
+        f"changed in it, and by {states['of_values']:.2%} of the hidden states"
+    )
+    assert told.replace("%", " %") in text
 
 
 def test_number_of_strategies_is_that_of_the_folder() -> None:

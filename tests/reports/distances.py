@@ -13,5 +13,6 @@ PARTS = (
     Distance("layer 1", 42, math.inf, math.nan, None, 0.5, 0.75, 0.625),
 )
 COMPARISON = Comparison(
-    Path("one"), Path("two"), Path("base"), PARTS[1], PARTS, PARTS[:1], {"step": False, "epoch": True}
+    *(Path("one"), Path("two"), Path("base"), PARTS[1], PARTS, PARTS[:1], {"step": False, "epoch": True}),
+    left_out={"two": {"lm_head.weight": "head of a task model", "lm_head.bias": "head of a task model"}},
 )

@@ -43,7 +43,7 @@ def test_rows_and_whole() -> None:
 def test_caption_names_the_paths_and_what_else_differs() -> None:
     text = show(COMPARISON, COMPARISON.parts)
     assert "two against one; relative to the norm of the latter. Deltas are from base. Not floating-point, and" in text
-    assert "not the same: step." in " ".join(text.split())
+    assert "not the same: step. Left out of two: 2 (head of a task model)." in " ".join(text.split())
 
 
 def test_without_a_base_there_are_no_deltas() -> None:

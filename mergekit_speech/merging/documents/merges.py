@@ -8,6 +8,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
+from mergekit_speech.errors import CheckpointError
 from mergekit_speech.hub.names import read_id
 from mergekit_speech.merging.arguments import Fault, Place
 from mergekit_speech.merging.documents.roles import Listed, settle_base
@@ -70,6 +71,7 @@ class _Builder:
             keep=tuple(self._kept(document)),
             slices=tuple(slices),
             extrapolate=document.extrapolate,
+            effective_weight_norm=document.effective_weight_norm,
         )
         return settle_base(merge, _list(merge, above, layers), self.faults)
 
@@ -121,7 +123,11 @@ class _Builder:
         if not _exists(text) and read_id(text) is None:
             self.faults.append(Fault(place, _explain_missing(text)))
             return Path(text)
-        return encoder_folder(Path(text))
+        try:
+            return encoder_folder(Path(text))
+        except CheckpointError as error:
+            self.faults.append(Fault(place, str(error)))
+            return Path(text)
 
 
 def _find_body(document: Document) -> tuple[Place, Document | ModulePart]:

@@ -36,6 +36,7 @@ def build_recipe(documents: Sequence[Document], faults: list[Fault]) -> Recipe |
         dtype=document.out_dtype or document.dtype,
         seed=document.seed,
         base_digest=document.base_digest,
+        force=document.force,
     )
 
 
@@ -56,7 +57,7 @@ def _number_names(documents: Sequence[Document], last: int, faults: list[Fault])
             text = f"expected the name {document.name!r} once, came again from document {numbers[document.name] + 1}"
             faults.append(Fault((number, "name"), text))
         numbers.setdefault(document.name, number)
-        for key in ("seed", "base_digest"):
+        for key in ("seed", "base_digest", "force"):
             if key in document.model_fields_set:
                 faults.append(Fault((number, key), f"expected {key} in the merge without a name only, came it here"))
     return numbers

@@ -134,10 +134,14 @@ class Document(Part):
     dtype: Dtype | None = Field(None, description="mergekit's name for out_dtype; everything is computed in float32.")
     out_dtype: Dtype | None = Field(None, description="Format of the merged weights; the base's if none is given.")
     extrapolate: bool = Field(False, description="Lift the ranges of settings that allow it, such as alpha up to 1.")
+    effective_weight_norm: bool = Field(
+        False, description="Merge the weight that weight norm's length and direction make, instead of the two."
+    )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Seed of strategies that draw random numbers.")
     base_digest: str | None = Field(
         None, pattern=r"^blake3:[0-9a-f]{64}$", description="What the digest of the first input's weights must be."
     )
+    force: bool = Field(False, description="Merge also if an encoder was hardly tuned from the base.")
 
     @model_validator(mode="after")
     def _one_list(self) -> Document:
