@@ -42,7 +42,11 @@ class StepResult:
     done_before: bool
 
 
-def run_workflow(workflow: Workflow, output: Path, *, told: Told = lambda name, begins: None) -> Sequence[StepResult]:
+def _keep_quiet(_name: str, _begins: bool) -> None:
+    pass
+
+
+def run_workflow(workflow: Workflow, output: Path, *, told: Told = _keep_quiet) -> Sequence[StepResult]:
     """Runs the steps of a workflow that are not done, in order; a broken one goes on where it stopped.
 
     Args:
@@ -107,9 +111,8 @@ def _run(step: StepPart, workflow: Workflow, output: Path, names: set[str]) -> N
     elif isinstance(part, MergePart):
         _merge(part, find, folder)
     else:
-        _bench(
-            part, [f"{name}={find(name)}" if find(name) != name else name for name in part.encoders], workflow, folder
-        )
+        labelled = [name if find(name) == name else f"{name}={find(name)}" for name in part.encoders]
+        _bench(part, labelled, workflow, folder)
 
 
 def _finetune(part: FinetunePart, encoder: str, data: str, folder: Path) -> None:
@@ -158,7 +161,7 @@ def _method(part: FinetunePart) -> Method:
 
 def _merge(part: MergePart, find: Callable[[str], str], folder: Path) -> None:
     tuned = [part.tuned] if isinstance(part.tuned, str) else part.tuned
-    alpha = {} if part.alpha is None else {"alpha": part.alpha}
+    settings: dict[str, Any] = part.parameters if part.alpha is None else {"alpha": part.alpha, **part.parameters}
     merge(
         None if part.base is None else find(part.base),
         [find(name) for name in tuned],
@@ -170,8 +173,7 @@ def _merge(part: MergePart, find: Callable[[str], str], folder: Path) -> None:
         force=part.force,
         seed=part.seed,
         overwrite=True,
-        **alpha,
-        **part.parameters,
+        **settings,
     )
 
 
