@@ -1,4 +1,4 @@
-"""What the experiment consists of: runs, the encoders made of them, and the settings of both. Nothing is tuned on tests."""
+"""What the experiment consists of: runs and their settings. Nothing of them was chosen by test figures."""
 
 from __future__ import annotations
 
