@@ -100,7 +100,7 @@ def _layout_bar(result: Result | None) -> Row:
     if result is None:
         return (title, bar, NOT_MEASURED, "")
     peak, most = max(result["works"].values()), result["bar_bytes"]
-    return (title, f"{bar} ({megabytes(most)} MB)", f"at most {megabytes(peak)} MB", _yes(peak <= most))
+    return (title, f"{bar} ({megabytes(most)} MB)", f"at most {megabytes(peak)} MB", yes(peak <= most))
 
 
 def _kernel_bars(result: Result | None) -> list[Row]:

@@ -12,6 +12,7 @@ from mergekit_speech import __version__
 COMMANDS = {
     "finetune": "Fine-tune an encoder on a task with the stable schedule.",
     "merge": "Merge tuned encoders into their base.",
+    "run": "Fine-tune, merge and bench as one file says.",
     "statistics": "Gather statistics of an encoder, for merging by data.",
     "bench": "Probe frozen encoders on SUPERB tasks and compare them.",
     "sweep": "Probe merges along alpha and other settings; pick the best.",

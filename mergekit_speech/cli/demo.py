@@ -24,7 +24,7 @@ def command(out: Output, output: Path, overwrite: bool) -> None:
     """
     from mergekit_speech.cli._watching import BenchWatcher
     from mergekit_speech.demo.run import TASK, demo
-    from mergekit_speech.finetuning.run import goal_of
+    from mergekit_speech.finetuning.supervised import goal_of
     from mergekit_speech.registry import TASKS
     from mergekit_speech.reports.bench_table import bench_table
     from mergekit_speech.reports.folder import PAGE, read_folder

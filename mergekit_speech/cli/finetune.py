@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mergekit_speech.cli._method import METHOD, method_options, read_method
+from mergekit_speech.cli._scenario import read_scenario, scenario_options
 from mergekit_speech.cli.output import Output, common_options
+
+if TYPE_CHECKING:
+    from mergekit_speech.finetuning.run import FinetuneReport
 
 
 @click.command()
 @click.argument("encoder", type=click.Path(path_type=Path))
-@click.option("--task", required=True, metavar="NAME", help="Task to tune on; `msm tasks` lists them.")
+@scenario_options
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @click.option("--fold", type=int, help="Fold to leave out and test, for er.  [default: the first]")
@@ -23,6 +29,7 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option(
     "--head-only", default=0.1, show_default=True, help="Fraction of the steps that update the task head alone."
 )
+@method_options
 @click.option(
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
 )
@@ -32,8 +39,8 @@ from mergekit_speech.cli.output import Output, common_options
 @common_options
 def command(
     out: Output,
+    /,
     encoder: Path,
-    task: str,
     data: Path,
     output: Path,
     fold: int | None,
@@ -47,48 +54,51 @@ def command(
     seed: int,
     resume: bool,
     overwrite: bool,
+    **options: Any,
 ) -> None:
-    """Fine-tune ENCODER on a task with the stable schedule of Speech-FT.
+    """Fine-tune ENCODER with the stable schedule of Speech-FT: on a task, on several, or on unlabelled speech.
 
     ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a run whose encoder to tune
     on, or a name on the hub; msm convert --like makes a directory of files that hold no settings. The CNN stays
     frozen. For the first 10 % of the steps only the task head is updated, then everything but the CNN; the learning
     rate rises over the same 10 %, holds to 50 % and falls to 0. The best checkpoint on the validation split becomes
     the tuned encoder in OUTPUT/encoder. Ctrl-C stops between two steps; --resume continues exactly.
+
+    The methods that Speech-FT is compared with are options: --regular, --l2, --lora, --dora, --early, --ema. With
+    one seed all of them hear the same clips in the same order.
     """
-    from mergekit_speech.finetuning.run import finetune, goal_of
-    from mergekit_speech.finetuning.settings import FinetuneSettings
-    from mergekit_speech.registry import TASKS
+    from mergekit_speech.finetuning.run import aim_of, finetune
     from mergekit_speech.training.progress import ProgressLine
 
-    definition = TASKS.load(task)
-    settings = FinetuneSettings.of(
-        definition.tuning,
-        steps=steps,
-        learning_rate=lr,
-        clips=batch,
-        accumulate=accumulate,
-        evaluate_every=evaluate_every,
-        head_only=head_only,
-        precision="bf16" if precision == "bf16" else "fp32",
-        seed=seed,
-    )
+    regular, method = read_method(**{name: options.pop(name) for name in METHOD})
+    scenario = read_scenario(**options)
     with out.progress() as progress:
-        line = ProgressLine(progress, task, goal_of(definition))
         report = finetune(
             encoder,
-            task=task,
             data=data,
             output=output,
-            settings=settings,
             fold=fold,
-            observers=[line],
+            observers=[ProgressLine(progress, *aim_of(scenario.get("task"), scenario.get("unlabelled")))],
             resume=resume,
             overwrite=overwrite,
+            steps=steps,
+            learning_rate=lr,
+            clips=batch,
+            accumulate=accumulate,
+            evaluate_every=evaluate_every,
+            head_only=0.0 if regular else head_only,
+            precision=precision,
+            seed=seed,
+            method=method,
+            **scenario,
         )
+    _tell(report, out)
+
+
+def _tell(report: FinetuneReport, out: Output) -> None:
     for split, figures in (("valid", report.valid), ("test", report.test)):
         out.log(f"{split}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
-    out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {output} --output OUT")
+    out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {report.run} --output OUT")
     out.result(
         {
             "run": report.run,

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mergekit_speech.cli.output import Output, common_options
+
+if TYPE_CHECKING:
+    from mergekit_speech.pretraining.settings import Architecture, Norm
+
+CLUSTERS, STEPS, LONG = "100,200", "4000,8000", "12000"
 
 
 @click.command()
@@ -19,13 +25,27 @@ from mergekit_speech.cli.output import Output, common_options
     help="Manifest whose validation and test speakers are left out of all others; repeatable.",
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
+@click.option(
+    "--family",
+    type=click.Choice(["hubert", "wav2vec2", "wavlm"]),
+    default="hubert",
+    show_default=True,
+    help="Architecture; wav2vec2 learns its codes by contrast, in one round, the others predict those of k-means.",
+)
+@click.option(
+    "--norm",
+    type=click.Choice(["group", "layer"]),
+    default="group",
+    show_default=True,
+    help="Norms as in the Base models, or as in the Large ones.",
+)
 @click.option("--layers", default=4, show_default=True, help="Transformer layers.")
 @click.option("--dim", default=192, show_default=True, help="Dimensions of a hidden state.")
 @click.option("--heads", default=6, show_default=True, help="Attention heads.")
 @click.option("--feed-forward", default=640, show_default=True, help="Inner dimensions of the feed-forward modules.")
 @click.option("--channels", default=64, show_default=True, help="Channels of the CNN.")
-@click.option("--clusters", default="100,200", show_default=True, help="k-means codes of each round.")
-@click.option("--steps", default="4000,8000", show_default=True, help="Optimizer steps of each round.")
+@click.option("--clusters", help="k-means codes of each round.  [default: 100,200; wav2vec2 has none]")
+@click.option("--steps", help="Optimizer steps of each round.  [default: 4000,8000; wav2vec2 12000]")
 @click.option("--layer", default=3, show_default=True, help="Layer whose features later rounds cluster.")
 @click.option("--batch-seconds", default=32.0, show_default=True, help="Audio in a batch, seconds.")
 @click.option("--lr", default=5e-4, show_default=True, help="Peak learning rate.")
@@ -47,13 +67,15 @@ def command(
     folders: tuple[str, ...],
     held_out_speakers: tuple[str, ...],
     output: Path,
+    family: Architecture,
+    norm: Norm,
     layers: int,
     dim: int,
     heads: int,
     feed_forward: int,
     channels: int,
-    clusters: str,
-    steps: str,
+    clusters: str | None,
+    steps: str | None,
     layer: int,
     batch_seconds: float,
     lr: float,
@@ -67,21 +89,22 @@ def command(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    """Pre-train a HuBERT encoder from unlabelled audio.
+    """Pre-train a small encoder from unlabelled audio.
 
     k-means over MFCCs gives the codes that the first round predicts at masked frames; later rounds predict
-    codes of the encoder's own features. Clips that any manifest of --data holds out for validation or test are
-    never heard.
+    codes of the encoder's own features. wav2vec 2.0 tells quantized frames apart instead. Clips that any manifest
+    of --data holds out for validation or test are never heard.
     """
     from mergekit_speech.pretraining.masking import Masking
     from mergekit_speech.pretraining.run import GOAL, pretrain
     from mergekit_speech.pretraining.selection import pretraining_clips
-    from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings, rounds
+    from mergekit_speech.pretraining.settings import CONTRASTIVE, EncoderShape, PretrainSettings, rounds
     from mergekit_speech.training.progress import ProgressLine
 
+    alone = family == CONTRASTIVE
     settings = PretrainSettings(
-        shape=EncoderShape(layers, dim, heads, feed_forward, channels),
-        rounds=rounds(clusters, steps, layer),
+        shape=EncoderShape(layers, dim, heads, feed_forward, channels, family=family, norm=norm),
+        rounds=rounds(clusters or (None if alone else CLUSTERS), steps or (LONG if alone else STEPS), layer),
         batch_seconds=batch_seconds,
         learning_rate=lr,
         dropout=dropout,

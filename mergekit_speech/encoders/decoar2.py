@@ -16,4 +16,5 @@ FAMILY = Family(
     padding=Padding.EXACT,
     scaling=Scaling.CLIP,
     sizes=(Size("Base", 768, 12),),
+    cnn=(),
 )

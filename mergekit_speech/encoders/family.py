@@ -63,6 +63,7 @@ class Family:
         scaling: How loudness is taken out of its input.
         sizes: Those in which it was published.
         frame_rate: Hidden states a second, in Hz.
+        cnn: Those of the prefixes in `frozen` that belong to the downsampling module; regular fine-tuning moves it.
     """
 
     model_type: str
@@ -74,6 +75,7 @@ class Family:
     scaling: Scaling
     sizes: tuple[Size, ...]
     frame_rate: int = 50
+    cnn: tuple[str, ...] = ("feature_extractor.",)
 
     def size_of(self, dim: int, layers: int, *, layer_norm: bool) -> str | None:
         """Name the published size of an encoder; None if there was none such.

@@ -77,19 +77,16 @@ class PretrainedEncoder(Encoder):
     def write_preprocessor(self, folder: Path) -> None:
         """Writes the preprocessor's configuration that `open` reads, if the family has one."""
 
-    def freeze(self) -> None:
-        """Stops gradients into what stable fine-tuning never moves, for good."""
-        for name, parameter in self.model.named_parameters():
-            if name.startswith(self.family.frozen):
-                parameter.requires_grad_(False)
+    def freeze(self, *, cnn: bool = True) -> None:
+        """Stops gradients into what stable fine-tuning never moves, for good.
 
-    def merged_parameters(self) -> dict[str, torch.nn.Parameter]:
-        """Parameters that stable fine-tuning trains after the thaw: all but those that never move, by name."""
-        return {
-            name: parameter
-            for name, parameter in self.model.named_parameters()
-            if not name.startswith(self.family.frozen)
-        }
+        Args:
+            cnn: Freeze the downsampling module too, where the family has one.
+        """
+        frozen = tuple(prefix for prefix in self.family.frozen if cnn or prefix not in self.family.cnn)
+        for name, parameter in self.model.named_parameters():
+            if name.startswith(frozen):
+                parameter.requires_grad_(False)
 
 
 def convolve_in_float32(convolution: Any) -> None:

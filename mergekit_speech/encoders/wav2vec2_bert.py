@@ -14,4 +14,5 @@ FAMILY = Family(
     padding=Padding.EXACT,
     scaling=Scaling.CLIP,
     sizes=(Size("600M", 1024, 24),),
+    cnn=(),
 )

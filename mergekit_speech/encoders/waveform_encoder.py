@@ -61,11 +61,9 @@ class WaveformEncoder(PretrainedEncoder):
             lengths: int64, samples of each row that are audio, shape `(batch,)`.
             masked: Frames to replace by the mask embedding, bool, shape `(batch, frames)`; masked prediction only.
         """
-        if self.normalize:
-            waveforms = _standardize(waveforms, lengths, EPSILON[self.conventions])
         self.model.config.apply_spec_augment = masked is not None
         output = self.model(
-            waveforms,
+            self.scaled(waveforms, lengths),
             attention_mask=self._seen(lengths, waveforms.shape[1]),
             mask_time_indices=masked,
             output_hidden_states=True,
@@ -73,6 +71,12 @@ class WaveformEncoder(PretrainedEncoder):
         # transformers leaves the final layer norm out of the last hidden state of layer-norm models.
         states = (*output.hidden_states[:-1], output.last_hidden_state)
         return Frames(states, self.frames(lengths))
+
+    def scaled(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """Waveforms as the model expects them, shape `(batch, samples)`; arguments as in `forward`."""
+        if not self.normalize:
+            return waveforms
+        return _standardize(waveforms, lengths, EPSILON[self.conventions])
 
     def frames(self, lengths: torch.Tensor) -> torch.Tensor:
         """See `PretrainedEncoder.frames`."""

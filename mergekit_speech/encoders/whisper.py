@@ -20,4 +20,5 @@ FAMILY = Family(
         Size("medium", 1024, 24),
         Size("large", 1280, 32),
     ),
+    cnn=("encoder.conv1.", "encoder.conv2."),
 )

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from mergekit_speech.finetuning.learner import StableFineTuning
+from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import pad
+from mergekit_speech.speech.batches import WaveBatch, pad
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.task import Task
 
+Predict = Callable[[WaveBatch], tuple[Any, torch.Tensor]]
+"""Runs encoder and head: the head's output, and the frames of each row that hold audio."""
+
 
 def answer(
-    learner: StableFineTuning, task: Task, labels: Labels, clips: Sequence[Clip], audio: AudioStore
+    learner: StableLearner,
+    predict: Predict,
+    task: Task,
+    labels: Labels,
+    clips: Sequence[Clip],
+    audio: AudioStore,
 ) -> Mapping[str, Any]:
-    """The answer to each clip, by the clip's id.
+    """The answer to each clip, by the clip's id, with the weights that are judged.
 
     Clips are run one at a time: an encoder whose CNN has a group norm hears padding.
     """
     answers: dict[str, Any] = {}
-    with torch.no_grad():
+    with torch.no_grad(), learner.judged():
         for clip in clips:
-            output, lengths = learner.predict(pad([clip], [audio.read(clip)]))
+            output, lengths = predict(pad([clip], [audio.read(clip)]))
             (answers[clip.id],) = task.decode(output, lengths, labels)
     return answers

@@ -13,13 +13,14 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
+from mergekit_speech.finetuning.method import STABLE, Method
+from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import WaveBatch, crop, pad
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.masking import specaugment
 from mergekit_speech.tasks.parts.task import Task
-from mergekit_speech.training.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -35,47 +36,30 @@ class TaskBatch:
     targets: Sequence[torch.Tensor]
 
 
-class StableFineTuning(Learner):
-    """The head reads the encoder's last hidden state; the CNN never moves, the rest of the encoder after the thaw.
+class StableFineTuning(StableLearner):
+    """A task head on the encoder's last hidden state."""
 
-    An encoder without a CNN moves as a whole.
-
-    Source: Speech-FT (arXiv 2502.12672), section III.
-    """
-
-    def __init__(self, encoder: PretrainedEncoder, task: Task, labels: Labels, thaw: int) -> None:
-        """Freezes what never moves and builds the head.
+    def __init__(
+        self, encoder: PretrainedEncoder, task: Task, labels: Labels, thaw: int, method: Method = STABLE
+    ) -> None:
+        """Builds the head; see `StableLearner`.
 
         Args:
-            encoder: What is fine-tuned.
+            encoder: What is fine-tuned; owned from here on.
             task: What on.
             labels: Outputs of the head.
             thaw: First step, counted from 0, that updates the encoder.
+            method: What is done otherwise.
+
+        Raises:
+            SettingsError: The method does not suit the encoder.
         """
-        super().__init__()
-        encoder.freeze()
-        self.encoder = encoder
-        self.head = task.tuning_head(encoder.dim, len(labels))
-        self._task, self._thaw = task, thaw
-        self._thawed: bool | None = None
+        super().__init__(encoder, task.tuning_head(encoder.dim, len(labels)), thaw, method)
+        self._task = task
 
-    def trained(self) -> list[nn.Parameter]:
-        """See `Learner.trained`: the head, and the encoder but for what never moves."""
-        return [*self.head.parameters(), *self.encoder.merged_parameters().values()]
-
-    def enter(self, step: int) -> bool:
-        """See `Learner.enter`: thaws the encoder when its step has come."""
-        thawed = step >= self._thaw
-        changed = thawed is not self._thawed
-        if changed:
-            for parameter in self.encoder.merged_parameters().values():
-                parameter.requires_grad_(thawed)
-            self._thawed = thawed
-        return changed
-
-    def forward(self, batch: TaskBatch) -> torch.Tensor:
-        """See `Learner.forward`; hidden states are masked as the task wants it."""
-        output, lengths = self._run(batch.audio, masked=self._task.masked)
+    def objective(self, batch: TaskBatch) -> torch.Tensor:
+        """See `StableLearner.objective`; hidden states are masked as the task wants it."""
+        output, lengths = run_head(self, self.head, batch.audio, masked=self._task.masked)
         return self._task.loss(output, lengths, batch.targets)
 
     def predict(self, audio: WaveBatch) -> tuple[Any, torch.Tensor]:
@@ -84,13 +68,26 @@ class StableFineTuning(Learner):
         Returns:
             The head's output and the frames of each row that hold audio, shape `(batch,)`.
         """
-        return self._run(audio, masked=False)
+        return run_head(self, self.head, audio)
 
-    def _run(self, audio: WaveBatch, *, masked: bool) -> tuple[Any, torch.Tensor]:
-        device = next(self.head.parameters()).device
-        frames = self.encoder(audio.waveforms.to(device), audio.lengths.to(device))
-        hidden = _masked(frames.last, frames.lengths) if masked else frames.last
-        return self.head(hidden, frames.lengths), frames.lengths
+
+def run_head(
+    learner: StableLearner, head: nn.Module, audio: WaveBatch, *, masked: bool = False
+) -> tuple[Any, torch.Tensor]:
+    """Runs an encoder and a head.
+
+    Args:
+        learner: Whose encoder.
+        head: What reads the last hidden state.
+        audio: What is heard.
+        masked: Whether hidden states are warped and masked (SpecAugment).
+
+    Returns:
+        The head's output and the frames of each row that hold audio, shape `(batch,)`.
+    """
+    frames = learner.encoder(audio.waveforms.to(learner.device), audio.lengths.to(learner.device))
+    hidden = _masked(frames.last, frames.lengths) if masked else frames.last
+    return head(hidden, frames.lengths), frames.lengths
 
 
 def _masked(hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,31 @@ import torch
 from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.errors import SettingsError
-from mergekit_speech.finetuning.evaluation import answer
-from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
-from mergekit_speech.finetuning.schedule import thaw_step
+from mergekit_speech.finetuning import joint, unsupervised
+from mergekit_speech.finetuning.early import EarlyCheckpoint
+from mergekit_speech.finetuning.joint import Mixture, joint_lesson
+from mergekit_speech.finetuning.lesson import Lesson
 from mergekit_speech.finetuning.settings import FinetuneSettings
+from mergekit_speech.finetuning.stable import StableLearner
+from mergekit_speech.finetuning.supervised import goal_of, refuse_untrained, task_lesson
+from mergekit_speech.finetuning.unsupervised import BUDGET, Unlabelled, unlabelled_lesson
 from mergekit_speech.hub.names import lasting_name
 from mergekit_speech.merging.runs import encoder_folder
 from mergekit_speech.registry import TASKS
 from mergekit_speech.shards.folder import whole_folder
-from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits
-from mergekit_speech.tasks.parts.drawing import draw
-from mergekit_speech.tasks.parts.examination import Examination
-from mergekit_speech.tasks.parts.labels import Labels
-from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
-from mergekit_speech.training.feed import Feed
-from mergekit_speech.training.loop import Evaluate, Loop, Outcome
+from mergekit_speech.training.loop import Loop, Outcome
 from mergekit_speech.training.recording import JsonLines, TensorBoard
-from mergekit_speech.training.run_folder import RunFolder, write_json
+from mergekit_speech.training.run_folder import RunFolder
 from mergekit_speech.training.settings import Goal
 from mergekit_speech.training.versions import versions
+
+EVEN = Mixture({})
+"""All tasks weigh alike, and all clips are drawn alike."""
+EARLY = "early"
+"""Folder of a run that holds the encoder of a few steps, where the method keeps one."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,14 @@ class FinetuneReport:
     test: Mapping[str, float]
 
 
-def goal_of(task: Task) -> Goal:
-    """The metric that picks a task's best checkpoint."""
-    return Goal(task.metrics[0].name, task.metrics[0].lower_is_better)
-
-
 def finetune(
     base: str | Path,
     *,
-    task: str,
     data: str | Path,
     output: str | Path,
+    task: str | Sequence[str] | None = None,
+    unlabelled: Unlabelled | None = None,
+    mixture: Mixture = EVEN,
     settings: FinetuneSettings | None = None,
     fold: int | None = None,
     observers: Sequence[Observer] = (),
@@ -75,101 +73,109 @@ def finetune(
     overwrite: bool = False,
     **changes: Any,
 ) -> FinetuneReport:
-    """Fine-tunes an encoder stably.
+    """Fine-tunes an encoder stably: on a task, on several at once, or on unlabelled speech.
 
     Args:
         base: The encoder's directory, or file in any layout that tells its settings, a run whose encoder to tune on, or
             its name on the hub.
-        task: Name of a task that `msm tasks` lists.
         data: Folder that holds `<task>/manifest.jsonl`.
         output: The run folder; `output/encoder` loads with `AutoModel.from_pretrained`.
-        settings: How; None takes the task's own, changed by `changes`.
-        fold: Number of the fold to leave out and test, where the task has several; None leaves out the first.
+        task: Name of a task that `msm tasks` lists; or several, for a head each.
+        unlabelled: What to continue pre-training on, in place of a task.
+        mixture: How several tasks share the run.
+        settings: How; None takes the task's own, the first one's of several, changed by `changes`.
+        fold: Number of the fold to leave out and test, where a task has several; None leaves out the first.
         observers: Told of every step, beside the files of the run.
         resume: Continue the run in `output`.
         overwrite: Replace the run in `output`.
         changes: Arguments of `FinetuneSettings.of`, such as `steps=2000`.
 
     Raises:
-        SettingsError: A setting is out of range, the task trains no head, or the run to resume was started differently.
+        SettingsError: A setting is out of range, there is not one scenario, or the run to resume was started
+            differently.
         CheckpointError: `base` is not an encoder.
         DataError: The data cannot be used.
         OutputError: `output` is taken, or the disk is full.
         Interrupted: Ctrl-C; `resume` continues.
     """
-    definition = TASKS.load(task)
-    if not definition.trains:
-        raise SettingsError(
-            f"task {task!r} trains no head, so no encoder can be fine-tuned on it: choose another (`msm tasks`), and"
-            f" measure with `msm bench --tasks {task}`"
-        )
-    chosen = settings or FinetuneSettings.of(definition.tuning, **changes)
+    tasks = _load_tasks(task, unlabelled)
+    chosen = settings or FinetuneSettings.of(tasks[0].tuning if tasks else BUDGET, **changes)
     chosen.loop()
     base, data, folder = encoder_folder(Path(base)), Path(data), RunFolder(Path(output))
-    splits, encoder = _splits(definition, data, fold), load_encoder(base)
-    folder.open(_record(base, definition, data, splits, chosen), resume=resume, overwrite=overwrite)
-    labels, audio = definition.labels(splits.train), AudioStore()
+    encoder = load_encoder(base)
     torch.manual_seed(chosen.seed)
-    learner = StableFineTuning(encoder, definition, labels, thaw_step(chosen.steps, chosen.head_only))
-    examination = Examination(definition, splits, lambda clips: answer(learner, definition, labels, clips, audio))
-    stream = draw(definition, splits.train, labels, BatchLimits(clips=chosen.clips), chosen.seed)
-    feed = Feed(stream, TaskBatches(definition, labels, audio, chosen.seed))
-    loop = _loop(learner, feed, chosen, examination.validate, goal_of(definition), folder, observers)
-    outcome = loop.run(resume=resume)
-    test = definition.figures(examination.conclude()[1])
-    return _write(folder, learner, labels, base, outcome, test)
+    if unlabelled is not None:
+        lesson = unlabelled_lesson(encoder, base, unlabelled, data, chosen)
+    elif len(tasks) > 1:
+        lesson = joint_lesson(encoder, tasks, mixture, data, chosen, fold)
+    else:
+        lesson = task_lesson(encoder, tasks[0], data, chosen, fold)
+    folder.open(_record(base, lesson, chosen), resume=resume, overwrite=overwrite)
+    loop = _loop(lesson, chosen, folder, [*_keepers(lesson.learner, chosen, folder, base), *observers])
+    return _write(folder, lesson, base, loop.run(resume=resume))
 
 
-def _splits(task: Task, data: Path, fold: int | None) -> Splits:
-    folds = task.folds(data)
-    for splits in folds:
-        if fold in (None, splits.fold):
-            return splits
-    known = ", ".join(str(splits.fold) for splits in folds if splits.fold is not None)
-    raise SettingsError(f"expected one of the folds of task {task.name!r} ({known or 'it has none'}), came {fold!r}")
+def aim_of(task: str | Sequence[str] | None, unlabelled: Unlabelled | None) -> tuple[str, Goal]:
+    """What a run with these arguments of `finetune` is about, in a word, and the metric that picks its checkpoint.
+
+    Raises:
+        SettingsError, StrategyError: As `finetune`.
+    """
+    tasks = _load_tasks(task, unlabelled)
+    if len(tasks) > 1:
+        return "+".join(each.name for each in tasks), joint.GOAL
+    return (tasks[0].name, goal_of(tasks[0])) if tasks else ("unlabelled", unsupervised.GOAL)
 
 
-def _loop(
-    learner: StableFineTuning,
-    feed: Feed,
-    settings: FinetuneSettings,
-    validate: Evaluate,
-    goal: Goal,
-    folder: RunFolder,
-    observers: Sequence[Observer],
-) -> Loop:
+def _load_tasks(names: str | Sequence[str] | None, unlabelled: Unlabelled | None) -> list[Task]:
+    wanted = [names] if isinstance(names, str) else list(names or ())
+    if bool(wanted) == (unlabelled is not None):
+        raise SettingsError("expected a task, several, or unlabelled speech to tune on: name one of them")
+    if len(set(wanted)) < len(wanted):
+        raise SettingsError(f"expected each task once, got {', '.join(wanted)}: name it once")
+    tasks: list[Task] = [TASKS.load(name) for name in wanted]
+    for task in tasks:
+        refuse_untrained(task)
+    return tasks
+
+
+def _keepers(learner: StableLearner, settings: FinetuneSettings, folder: RunFolder, base: Path) -> Iterator[Observer]:
+    """What the method asks for beside the steps; averages come first, so that what is kept is up to date."""
+    if learner.ema is not None:
+        yield learner.ema
+    if settings.method.early is not None:
+        yield EarlyCheckpoint(
+            settings.method.early, settings.steps, lambda: _write_encoder(learner, folder.path / EARLY, base)
+        )
+
+
+def _write_encoder(learner: StableLearner, folder: Path, base: Path) -> None:
+    with whole_folder(folder, overwrite=True) as partial:
+        save_encoder(learner.tuned(), partial, like=base)
+
+
+def _loop(lesson: Lesson, settings: FinetuneSettings, folder: RunFolder, observers: Sequence[Observer]) -> Loop:
     files: list[Observer] = [JsonLines(folder.metrics), TensorBoard(folder.events)]
     checkpoints = DiskCheckpoints(folder.checkpoints)
-    return Loop(learner, feed, settings.loop(), validate, goal, checkpoints, [*files, *observers])
+    watching = [*files, *observers]
+    return Loop(lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, watching)
 
 
-def _record(base: Path, task: Task, data: Path, splits: Splits, settings: FinetuneSettings) -> dict[str, Any]:
+def _record(base: Path, lesson: Lesson, settings: FinetuneSettings) -> dict[str, Any]:
     return {
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
-        "task": task.name,
-        "settings": asdict(settings),
-        "data": {
-            "path": str(data.resolve()),
-            "manifest": f"sha256:{hashlib.sha256(task.manifest(data).read_bytes()).hexdigest()}",
-            **({} if splits.fold is None else {"fold": splits.fold}),
-        },
+        **lesson.facts,
+        "settings": {**asdict(settings), "method": settings.method.document()},
         "versions": versions(),
     }
 
 
-def _write(
-    folder: RunFolder,
-    learner: StableFineTuning,
-    labels: Labels,
-    base: Path,
-    outcome: Outcome,
-    test: Mapping[str, float],
-) -> FinetuneReport:
-    with whole_folder(folder.head, overwrite=True) as partial:
-        _save_head(learner, labels, partial)
-    with whole_folder(folder.encoder, overwrite=True) as partial:
-        save_encoder(learner.encoder, partial, like=base)
+def _write(folder: RunFolder, lesson: Lesson, base: Path, outcome: Outcome) -> FinetuneReport:
+    test = lesson.test()
+    with whole_folder(folder.head, overwrite=True) as partial, lesson.learner.judged():
+        lesson.save_head(partial)
+    _write_encoder(lesson.learner, folder.encoder, base)
     folder.finish(
         {
             "kept": {"step": outcome.best_step, "why": "best on the validation split after the thaw"},
@@ -179,12 +185,3 @@ def _write(
         }
     )
     return FinetuneReport(folder.path, folder.encoder, outcome.best_step, outcome.best, test)
-
-
-def _save_head(learner: StableFineTuning, labels: Labels, folder: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file(
-        {name: tensor.detach().cpu() for name, tensor in learner.head.state_dict().items()}, folder / "head.safetensors"
-    )
-    write_json(folder / "labels.json", {"labels": list(labels.names)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mergekit_speech.errors import SettingsError
+from mergekit_speech.finetuning.method import STABLE, Method
 from mergekit_speech.finetuning.schedule import HEAD_ONLY, stable_rate, thaw_step
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.settings import LoopSettings, Precision
@@ -23,6 +24,7 @@ class FinetuneSettings:
         head_only: Fraction of the steps that update the head alone, in [0, 1).
         precision: Arithmetic of the forward pass; weights stay in float32.
         seed: Decides head, order and dropout.
+        method: What is done otherwise than stable fine-tuning.
     """
 
     steps: int
@@ -33,6 +35,7 @@ class FinetuneSettings:
     head_only: float = HEAD_ONLY
     precision: Precision = "fp32"
     seed: int = 0
+    method: Method = STABLE
 
     def __post_init__(self) -> None:
         """Refuses counts below 1; `loop` checks the rest.
@@ -57,6 +60,7 @@ class FinetuneSettings:
         head_only: float = HEAD_ONLY,
         precision: Precision = "fp32",
         seed: int = 0,
+        method: Method = STABLE,
     ) -> FinetuneSettings:
         """Fills what is None from a task's budget; with other steps it is validated 25 times, as the paper does."""
         chosen = budget.steps if steps is None else steps
@@ -69,7 +73,17 @@ class FinetuneSettings:
             head_only=head_only,
             precision=precision,
             seed=seed,
+            method=method,
         )
+
+    @property
+    def thaw(self) -> int:
+        """First step, counted from 0, that updates the encoder.
+
+        Raises:
+            SettingsError: `head_only` is out of range, or leaves the encoder no step.
+        """
+        return thaw_step(self.steps, self.head_only)
 
     def loop(self) -> LoopSettings:
         """Settings of the training loop.
@@ -84,7 +98,7 @@ class FinetuneSettings:
             accumulate=self.accumulate,
             evaluate_every=self.evaluate_every,
             # Until the thaw the encoder is its base, so no evaluation before it can choose a tuned one.
-            candidates_from=thaw_step(self.steps, self.head_only) + 1,
+            candidates_from=self.thaw + 1,
             precision=self.precision,
             seed=self.seed,
         )

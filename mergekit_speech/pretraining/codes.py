@@ -76,6 +76,17 @@ def cluster(
     return {path: model.predict(values).astype(np.int64) for path, values in features.items()}
 
 
+def label(clips: Sequence[Clip], audio: AudioStore, name: Extract) -> Codes:
+    """Gives each frame the code that a function names.
+
+    Args:
+        clips: What to label.
+        audio: Reads them.
+        name: Gives the codes of a batch of one clip, integers of shape `(1, frames)`.
+    """
+    return {clip.path: _features(clip, audio, name).astype(np.int64) for clip in clips}
+
+
 def _features(clip: Clip, audio: AudioStore, extract: Extract) -> Features:
     with torch.inference_mode():
         features: Features = extract(pad([clip], [audio.read(clip)]))[0].float().cpu().numpy()

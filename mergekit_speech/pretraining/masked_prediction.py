@@ -12,15 +12,14 @@ from torch.nn import functional
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.pretraining.codes import Codes
+from mergekit_speech.pretraining.cropping import Cropper
 from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import pad
-from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
+from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.learner import Learner
 
 TEMPERATURE = 0.1
-CROP_STEP = SAMPLE_RATE // 2
-"""Crops are whole multiples of this many samples: few different shapes, whose kernels a CPU then compiles once."""
 
 
 @dataclass(frozen=True)
@@ -89,24 +88,16 @@ class MaskedBatches:
         self, encoder: PretrainedEncoder, audio: AudioStore, codes: Codes, seed: int, masking: Masking = HUBERT
     ) -> None:
         """Keeps what it takes to make batches; `seed` decides crops and masks."""
-        self._stride, self._frames = encoder.stride, encoder.frames
-        self._audio, self._codes, self._seed, self._masking = audio, codes, seed, masking
+        self._crop, self._codes, self._seed, self._masking = Cropper(encoder, audio), codes, seed, masking
 
     def __call__(self, clips: Sequence[Clip], number: int) -> MaskedBatch:
         """Makes batch `number` of the run."""
         rng = np.random.default_rng((self._seed, number))
-        waveforms = [self._audio.read(clip) for clip in clips]
-        shortest = min(len(waveform) for waveform in waveforms)
-        samples = shortest // CROP_STEP * CROP_STEP or shortest
-        frames = int(self._frames(torch.tensor(samples)))
-        crops, codes = [], []
-        for clip, waveform in zip(clips, waveforms, strict=True):
-            known = self._codes[clip.path]
-            first = int(rng.integers(0, min((len(waveform) - samples) // self._stride, len(known) - frames) + 1))
-            crops.append(waveform[first * self._stride : first * self._stride + samples])
-            codes.append(known[first : first + frames])
-        batch = pad(clips, crops)
-        masked = torch.from_numpy(mask_spans(len(clips), frames, rng, self._masking))
+        known = [self._codes[clip.path] for clip in clips]
+        crops = self._crop(clips, rng, [len(each) for each in known])
+        codes = [each[first : first + crops.frames] for each, first in zip(known, crops.first, strict=True)]
+        batch = pad(clips, crops.waveforms)
+        masked = torch.from_numpy(mask_spans(len(clips), crops.frames, rng, self._masking))
         return MaskedBatch(batch.waveforms, batch.lengths, torch.from_numpy(np.stack(codes)), masked)
 
 

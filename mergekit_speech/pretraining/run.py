@@ -6,15 +6,19 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from mergekit_speech.encoders.family import families
+from mergekit_speech.encoders.family import family_of
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder, new_encoder, save_encoder
+from mergekit_speech.encoders.waveform_encoder import WaveformEncoder
+from mergekit_speech.pretraining import contrastive, masked_prediction
 from mergekit_speech.pretraining.codes import cluster, hidden_features, spectral_features
-from mergekit_speech.pretraining.masked_prediction import MaskedBatches, MaskedPrediction, validate
+from mergekit_speech.pretraining.contrastive import ContrastiveBatches, ContrastivePrediction
+from mergekit_speech.pretraining.masked_prediction import MaskedBatches, MaskedPrediction
 from mergekit_speech.pretraining.settings import EncoderShape, PretrainSettings
 from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.speech.audio import AudioStore
@@ -22,8 +26,9 @@ from mergekit_speech.speech.batches import BatchLimits, ClipStream
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
-from mergekit_speech.training.feed import Feed
-from mergekit_speech.training.loop import Loop, Outcome
+from mergekit_speech.training.feed import Collate, Feed
+from mergekit_speech.training.learner import Learner
+from mergekit_speech.training.loop import Evaluate, Loop, Outcome
 from mergekit_speech.training.recording import JsonLines, TensorBoard
 from mergekit_speech.training.run_folder import RunFolder
 from mergekit_speech.training.settings import Goal
@@ -66,10 +71,11 @@ def pretrain(
     resume: bool = False,
     overwrite: bool = False,
 ) -> PretrainReport:
-    """Pre-trains a HuBERT encoder on unlabelled clips and writes a run folder.
+    """Pre-trains an encoder on unlabelled clips and writes a run folder.
 
-    Source: HuBERT (arXiv 2106.07447): k-means over MFCCs gives the codes of the first round, k-means over the
-        encoder's own features those of the next.
+    Source: HuBERT (arXiv 2106.07447), for HuBERT and WavLM: k-means over MFCCs gives the codes of the first round,
+        k-means over the encoder's own features those of the next; WavLM's mixing of utterances (arXiv 2110.13900,
+        section III-B) is left out. wav2vec 2.0 (arXiv 2006.11477) for wav2vec 2.0.
 
     Args:
         clips: What to hear; 3 % of them, drawn from the seed, only validate.
@@ -102,7 +108,8 @@ def pretrain(
 
 def fresh_encoder(shape: EncoderShape, seed: int) -> PretrainedEncoder:
     """Builds an encoder of the shape with random weights."""
-    return new_encoder(shape.config(), families()["hubert"], normalize=False, seed=seed)
+    family = family_of(shape.family, "the shape")
+    return new_encoder(shape.config(), family, normalize=shape.norm == "layer", seed=seed)
 
 
 def _split(clips: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:
@@ -112,26 +119,22 @@ def _split(clips: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:
 
 
 def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[PretrainedEncoder, Outcome]:
-    turn, settings = job.settings.rounds[number], job.settings.loop(number)
-    extract = spectral_features if before is None or turn.layer is None else hidden_features(before.eval(), turn.layer)
-    codes = cluster([*job.train, *job.valid], job.audio, extract, turn.clusters, settings.seed)
+    settings = job.settings.loop(number)
     if before is None or job.settings.restart:
         encoder = fresh_encoder(job.settings.shape, settings.seed)
     else:
         encoder = load_encoder(_encoder_folder(job.folder, number - 1))
     torch.manual_seed(settings.seed)
     _set_dropout(encoder, job.settings.dropout)
-    learner = MaskedPrediction(encoder, turn.clusters, unmasked_weight=job.settings.unmasked_weight)
-    batches = MaskedBatches(encoder, job.audio, codes, settings.seed, job.settings.masking)
+    learner, batches, validate = _objective(job, number, encoder, before)
     limits = BatchLimits(seconds=job.settings.batch_seconds)
-    fixed = [batches([clip], index) for index, clip in enumerate(job.valid)]
     place = _round_folder(job.folder, number)
     place.mkdir(parents=True, exist_ok=True)
     loop = Loop(
         learner,
         Feed(ClipStream(job.train, limits, settings.seed), batches),
         settings,
-        lambda: validate(learner, fixed),
+        validate,
         GOAL,
         DiskCheckpoints(place / "checkpoints"),
         [JsonLines(place / "metrics.jsonl"), TensorBoard(place / "tensorboard"), *job.observers],
@@ -139,6 +142,25 @@ def _round(job: _Job, number: int, before: PretrainedEncoder | None) -> tuple[Pr
     outcome = loop.run(resume=job.resume)
     _keep(encoder, _encoder_folder(job.folder, number))
     return encoder, outcome
+
+
+def _objective(
+    job: _Job, number: int, encoder: PretrainedEncoder, before: PretrainedEncoder | None
+) -> tuple[Learner, Collate, Evaluate]:
+    settings, seed = job.settings, job.settings.loop(number).seed
+    turn = settings.rounds[number]
+    if turn.clusters is None:
+        heard = cast(WaveformEncoder, encoder)
+        chooser = ContrastivePrediction(heard, turn.steps)
+        pairs = ContrastiveBatches(heard, job.audio, seed, settings.masking)
+        held_out = [pairs([clip], index) for index, clip in enumerate(job.valid)]
+        return chooser, pairs, lambda: contrastive.validate(chooser, held_out)
+    extract = spectral_features if before is None or turn.layer is None else hidden_features(before.eval(), turn.layer)
+    codes = cluster([*job.train, *job.valid], job.audio, extract, turn.clusters, seed)
+    learner = MaskedPrediction(encoder, turn.clusters, unmasked_weight=settings.unmasked_weight)
+    batches = MaskedBatches(encoder, job.audio, codes, seed, settings.masking)
+    fixed = [batches([clip], index) for index, clip in enumerate(job.valid)]
+    return learner, batches, lambda: masked_prediction.validate(learner, fixed)
 
 
 def _set_dropout(encoder: PretrainedEncoder, dropout: float) -> None:

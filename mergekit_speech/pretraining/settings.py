@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from mergekit_speech.encoders.family import family_of
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.pretraining.masking import HUBERT, Masking
 from mergekit_speech.training.rates import Trapezoid
 from mergekit_speech.training.settings import LoopSettings, Precision
 
 if TYPE_CHECKING:
-    from transformers import HubertConfig
+    from transformers import PretrainedConfig
 
 GROUPS = 16
-"""Groups of the positional convolution, in every published HuBERT."""
+"""Groups of the positional convolution, in every published encoder."""
+Architecture = Literal["hubert", "wav2vec2", "wavlm"]
+Norm = Literal["group", "layer"]
+CONTRASTIVE = "wav2vec2"
+"""The family that is pre-trained to tell the right code from others; the rest predict codes by name."""
+QUANTIZER = {"num_codevectors_per_group": 64, "codevector_dim": 64, "proj_codevector_dim": 64, "num_negatives": 50}
+"""wav2vec 2.0's quantizer, smaller by as much as the encoders that are made here."""
 MOST_SEED = 2**31 - 1
 """scikit-learn takes seeds below 2**32, and each round adds its number."""
 
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Size of a HuBERT encoder.
+    """Architecture and size of an encoder.
 
     Attributes:
+        family: "hubert", "wav2vec2" or "wavlm".
+        norm: "group" as the published Base models: one group norm in the CNN, layer norms behind each module. "layer"
+            as the Large ones: layer norms and biases in the CNN, layer norms before each module, scaled waveforms.
         layers: Transformer layers.
         dim: Dimensions of a hidden state.
         heads: Attention heads.
@@ -38,30 +48,39 @@ class EncoderShape:
     feed_forward: int = 640
     channels: int = 64
     position_kernel: int = 64
+    family: Architecture = "hubert"
+    norm: Norm = "group"
 
     def __post_init__(self) -> None:
         """Refuses sizes that no encoder can have.
 
         Raises:
-            SettingsError: A size is below 1, or `dim` cannot be split among the heads or the positional groups.
+            SettingsError: A size is below 1, `dim` cannot be split among the heads or the positional groups, or family
+                or norm is unknown.
         """
+        for name, choices in {"family": get_args(Architecture), "norm": get_args(Norm)}.items():
+            if getattr(self, name) not in choices:
+                raise SettingsError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name, value in asdict(self).items():
-            if value < 1:
+            if isinstance(value, int) and value < 1:
                 raise SettingsError(f"{name} must be at least 1, got {value!r}")
         for name, parts in {"attention heads": self.heads, "groups of the positional convolution": GROUPS}.items():
             if self.dim % parts:
                 raise SettingsError(f"dim must be a multiple of the {parts} {name}, got {self.dim!r}")
 
-    def config(self) -> HubertConfig:
-        """The transformers configuration: HuBERT Base but for size, layer drop and attention dropout."""
-        from transformers import HubertConfig
-
-        return HubertConfig(
+    def config(self) -> PretrainedConfig:
+        """The transformers configuration: Base or Large but for size, layer drop and attention dropout."""
+        layered = self.norm == "layer"
+        kind: Any = family_of(self.family, "the shape").model().config_class
+        config: PretrainedConfig = kind(
             hidden_size=self.dim,
             num_hidden_layers=self.layers,
             num_attention_heads=self.heads,
             intermediate_size=self.feed_forward,
             conv_dim=(self.channels,) * 7,
+            conv_bias=layered,
+            feat_extract_norm=self.norm,
+            do_stable_layer_norm=layered,
             num_conv_pos_embeddings=self.position_kernel,
             num_conv_pos_embedding_groups=GROUPS,
             hidden_dropout=0.1,
@@ -69,20 +88,22 @@ class EncoderShape:
             activation_dropout=0.0,
             feat_proj_dropout=0.1,
             layerdrop=0.0,
+            **(QUANTIZER if self.family == CONTRASTIVE else {}),
         )
+        return config
 
 
 @dataclass(frozen=True)
 class Round:
-    """One round of masked prediction.
+    """One round of pre-training.
 
     Attributes:
-        clusters: Codes that k-means makes.
+        clusters: Codes that k-means makes; None for wav2vec 2.0, which learns its own.
         steps: Optimizer steps.
         layer: Layer of the round before whose features are clustered; None clusters MFCCs.
     """
 
-    clusters: int
+    clusters: int | None
     steps: int
     layer: int | None
 
@@ -131,6 +152,9 @@ class PretrainSettings:
             raise SettingsError(f"unmasked_weight must be at least 0, got {self.unmasked_weight!r}")
         if not self.rounds:
             raise SettingsError("pre-training needs at least one round")
+        contrastive = self.shape.family == CONTRASTIVE
+        if contrastive and (len(self.rounds) > 1 or self.rounds[0].clusters is not None):
+            raise SettingsError(f"{CONTRASTIVE} learns its codes in one round without clusters, got {self.rounds!r}")
         for turn in self.rounds[1:]:
             if turn.layer is None or not 0 <= turn.layer <= self.shape.layers:
                 raise SettingsError(
@@ -138,7 +162,7 @@ class PretrainSettings:
                     f" has {self.shape.layers} layers"
                 )
         for number, turn in enumerate(self.rounds):
-            if turn.clusters < 1:
+            if not contrastive and (turn.clusters is None or turn.clusters < 1):
                 raise SettingsError(f"clusters must be at least 1, got {turn.clusters!r}")
             self.loop(number)
 
@@ -158,18 +182,19 @@ class PretrainSettings:
         )
 
 
-def rounds(clusters: str, steps: str, layer: int) -> tuple[Round, ...]:
+def rounds(clusters: str | None, steps: str, layer: int) -> tuple[Round, ...]:
     """Reads rounds from two lists such as `100,200` and `4000,8000`.
 
     Args:
-        clusters: Codes of each round.
+        clusters: Codes of each round; None for rounds without clusters.
         steps: Optimizer steps of each round.
         layer: Layer that every round but the first clusters.
 
     Raises:
         SettingsError: A list holds something else than positive numbers, or they differ in length.
     """
-    codes, lengths = _counts("clusters", clusters), _counts("steps", steps)
+    lengths = _counts("steps", steps)
+    codes = [None] * len(lengths) if clusters is None else _counts("clusters", clusters)
     if len(codes) != len(lengths):
         raise SettingsError(f"clusters and steps need one number a round each, got {clusters!r} and {steps!r}")
     pairs = enumerate(zip(codes, lengths, strict=True))

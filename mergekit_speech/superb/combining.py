@@ -42,7 +42,7 @@ def read_report(document: Mapping[str, Any], rows: Path) -> BenchReport:
         )
     except (KeyError, TypeError) as fault:
         raise DataError(
-            f"expected the results of a bench beside {rows}, came a document without {str(fault):.80}: bench again"
+            f"expected the results of a bench beside {rows}, came a document without {fault!s:.80}: bench again"
         ) from fault
 
 

@@ -33,4 +33,6 @@ def origin_of(folder: Path | None) -> dict[str, Any] | None:
     try:
         return {"recipe": recipe.read_text(encoding="utf-8")}
     except (OSError, ValueError) as fault:
-        raise CheckpointError(f"{recipe}: expected the recipe of a merge, came {fault}: restore or delete it") from fault
+        raise CheckpointError(
+            f"{recipe}: expected the recipe of a merge, came {fault}: restore or delete it"
+        ) from fault

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder
-from mergekit_speech.gathering.names import stored_names
+from mergekit_speech.gathering.names import merged_names
 from mergekit_speech.merging.held import HeldInputs, Values
 from mergekit_speech.merging.plan import make_plan
 from mergekit_speech.shards.reader import open_checkpoint
@@ -35,7 +35,7 @@ class MergedEncoder:
         self.encoder: PretrainedEncoder = load_encoder(job.base).eval().requires_grad_(False)
         self._job, self._inputs = job, HeldInputs()
         names = [name for name in self.encoder.model.state_dict() if name not in self.encoder.filled]
-        self._stored = stored_names(job.base, names)
+        self._stored = merged_names(job.base, names)
 
     def become(self, point: SweepPoint) -> None:
         """Replaces the weights by those of a point.

@@ -121,4 +121,4 @@ def test_data_and_folder_must_be_given(tmp_path: Path) -> None:
 def test_help_shows_the_defaults() -> None:
     shown = CliRunner().invoke(main, ["pretrain", "--help"])
     assert shown.exit_code == 0
-    assert "[default: 100,200]" in " ".join(shown.stdout.split())
+    assert "[default: 100,200; wav2vec2 has none]" in " ".join(shown.stdout.split())

@@ -11,8 +11,8 @@ import torch
 
 from mergekit_speech.encoders.pretrained import load_encoder
 from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
-from mergekit_speech.finetuning.run import goal_of
 from mergekit_speech.finetuning.settings import FinetuneSettings
+from mergekit_speech.finetuning.supervised import goal_of
 from mergekit_speech.registry import TASKS
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream

@@ -70,7 +70,7 @@ def test_layer_that_the_encoder_lacks(layer: int | None) -> None:
         ({"dim": 100, "heads": 5}, "dim must be a multiple of the 16 groups of the positional convolution, got 100"),
     ],
 )
-def test_size_that_no_encoder_can_have(changes: dict[str, int], text: str) -> None:
+def test_size_that_no_encoder_can_have(changes: dict[str, Any], text: str) -> None:
     with pytest.raises(SettingsError) as caught:
         EncoderShape(**changes)
     assert str(caught.value) == text

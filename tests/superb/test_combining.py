@@ -122,8 +122,6 @@ def test_other_data_or_settings_cannot_be_compared(change: dict[str, object], sa
 def test_engines_cannot_be_mixed() -> None:
     other = only("merged")
     probes = tuple(replace(probe, engine="s3prl") for probe in other.probes)
-    said = (
-        "task 'pr': expected probes of one engine in all reports, came 'native' and 's3prl': bench"
-    )
+    said = "task 'pr': expected probes of one engine in all reports, came 'native' and 's3prl': bench"
     with pytest.raises(DataError, match=said):
         combine([only("base"), replace(other, probes=probes)])

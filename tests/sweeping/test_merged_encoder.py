@@ -92,5 +92,7 @@ def test_runs_of_another_base_are_refused(tiny_hubert: Path, runs: tuple[Path, P
     other = make_run(tiny_hubert, tmp_path / "other", 3, digest="blake3:0")
     digest = weights_digest(tiny_hubert)
     check_runs([*runs, tiny_hubert], tiny_hubert, digest)
-    with pytest.raises(CheckpointError, match=r"expected runs that were tuned from .*, came .*other, tuned from a base"):
+    with pytest.raises(
+        CheckpointError, match=r"expected runs that were tuned from .*, came .*other, tuned from a base"
+    ):
         check_runs([runs[0], other], tiny_hubert, digest)

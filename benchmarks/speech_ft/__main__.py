@@ -1,0 +1,51 @@
+"""Fine-tunes, merges, probes and compares; what is done is kept in --work, and not done again.
+
+python -m benchmarks.speech_ft --data FOLDER [--work FOLDER] [--only tune|probe] [--seeds 0,1,2]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.origin import ROOT
+from benchmarks.speech_ft.encoders import contenders, curve, multitask, sequential_run
+from benchmarks.speech_ft.matrix import SEEDS, TASKS, Base, runs
+from benchmarks.speech_ft.probe import compare
+from benchmarks.speech_ft.tune import is_done, tune
+
+
+def main() -> None:
+    """Read the options and do what they ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with pr, ks, sid, er and unlabelled_zh")
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "speech_ft", help="folder for runs and probes")
+    parser.add_argument("--only", choices=["tune", "probe"], help="do only this part")
+    parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="seeds that are done and compared")
+    parser.add_argument("--base", action="append", default=[], metavar="NAME=FOLDER", help="base of another family")
+    options = parser.parse_args()
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    others = tuple(Base(name, Path(path)) for name, _, path in (text.partition("=") for text in options.base))
+    chosen = [run for run in runs(others) if run.seed in seeds]
+    if options.only != "probe":
+        tune(chosen, options.data, options.work)
+        tune([sequential_run(options.work, seed) for seed in seeds], options.data, options.work)
+    if options.only != "tune":
+        missing = [run.folder(options.work) for run in chosen if not is_done(run.folder(options.work))]
+        if missing:
+            parser.error(f"expected every run, but {len(missing)} are not done, such as {missing[0]}")
+        _compare(options.data, options.work, seeds, others)
+
+
+def _compare(data: Path, work: Path, seeds: list[int], others: tuple[Base, ...]) -> None:
+    for task in TASKS:
+        compare(task, contenders(task), data, work, seeds)
+    compare("multitask", multitask(), data, work, seeds)
+    for task in ("pr", "sid"):
+        compare(f"curve-{task}", curve(task), data, work, seeds)
+        for base in others:
+            compare(f"{base.name}-{task}", contenders(task, base), data, work, seeds)
+
+
+if __name__ == "__main__":
+    main()

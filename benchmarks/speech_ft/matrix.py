@@ -1,0 +1,114 @@
+"""What the experiment consists of: runs and their settings. Nothing of them was chosen by test figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mergekit_speech.demo import ENCODER
+from mergekit_speech.finetuning.method import L2, STABLE, Adapter, Method
+from mergekit_speech.finetuning.unsupervised import Unlabelled
+
+TASKS = ("pr", "sid", "er", "unlabelled_zh")
+PROBED = ("pr", "ks", "sid", "er")
+SEEDS = (0, 1, 2)
+ALPHA = 0.25
+CURVE = (0.25, 0.5, 0.75)
+EARLY = 0.2
+STEPS, CLIPS, RATE, UNSUPERVISED_RATE = 400, 16, 1e-3, 1e-4
+"""Ten times the paper's rates, for a hundredth of its steps; the unsupervised one is a tenth of the other, as there."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way of fine-tuning.
+
+    Attributes:
+        name: In the names of folders.
+        head_only: Fraction of the steps that update the head alone.
+        method: What else is done otherwise than in stable fine-tuning.
+    """
+
+    name: str
+    head_only: float
+    method: Method
+
+
+RECIPES = (
+    Recipe("stable", 0.1, Method(early=EARLY)),
+    Recipe("regular", 0.0, Method(train_cnn=True)),
+    Recipe("l2", 0.1, Method(l2=L2(0.01))),
+    Recipe("lora", 0.1, Method(adapter=Adapter("lora", 8))),
+    Recipe("dora", 0.1, Method(adapter=Adapter("dora", 8))),
+)
+PLAIN = Recipe("stable", 0.1, STABLE)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base encoder.
+
+    Attributes:
+        name: In the names of folders.
+        path: Its directory.
+    """
+
+    name: str
+    path: Path
+
+
+HUBERT = Base("hubert", ENCODER)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fine-tuning.
+
+    Attributes:
+        base: What from.
+        task: What on: a task, several with `+` between them, or a folder of unlabelled speech.
+        recipe: How.
+        seed: Of head, order and dropout.
+    """
+
+    base: Base
+    task: str
+    recipe: Recipe
+    seed: int
+
+    def folder(self, work: Path) -> Path:
+        """Where it is."""
+        return work / "runs" / self.base.name / f"{self.task}-{self.recipe.name}-{self.seed}"
+
+    def arguments(self) -> dict[str, Any]:
+        """Those of `finetune`, without base, data and output."""
+        unsupervised = self.task.startswith("unlabelled")
+        scenario: dict[str, Any] = {"unlabelled": Unlabelled((self.task,))} if unsupervised else {}
+        return {
+            **(scenario or {"task": self.task.split("+")}),
+            "steps": STEPS,
+            "learning_rate": UNSUPERVISED_RATE if unsupervised else RATE,
+            "clips": CLIPS,
+            "accumulate": 1,
+            "head_only": self.recipe.head_only,
+            "method": self.recipe.method,
+            "seed": self.seed,
+        }
+
+
+def runs(others: tuple[Base, ...] = ()) -> Iterator[Run]:
+    """Every run, the most telling ones first: those of seed 0 before those of seed 1.
+
+    Args:
+        others: Bases of other families, for stable fine-tuning on pr and sid alone.
+    """
+    for seed in SEEDS:
+        for task in TASKS:
+            for recipe in RECIPES:
+                yield Run(HUBERT, task, recipe, seed)
+        yield Run(HUBERT, "pr+sid", PLAIN, seed)
+        for base in others:
+            for task in ("pr", "sid"):
+                yield Run(base, task, PLAIN, seed)

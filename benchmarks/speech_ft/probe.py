@@ -1,0 +1,77 @@
+"""Probes what is compared, and writes a report of each comparison: a seed is that of fine-tuning and of the probe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.origin import commit, machine
+from benchmarks.records import RESULTS
+from benchmarks.speech_ft.encoders import Contender
+from benchmarks.speech_ft.matrix import PROBED, SEEDS
+from mergekit_speech.reports.bench import write_report
+from mergekit_speech.superb.bench import run_bench
+from mergekit_speech.superb.ledger import Ledger
+from mergekit_speech.superb.results import BenchReport
+from mergekit_speech.superb.settings import Overrides
+
+# As the other benchmark on real speech: for minutes of speech instead of hundreds of hours, the same for every encoder.
+STEPS = {"pr": 400, "ks": 1500, "sid": 1500, "er": 1500}
+RATES = {"pr": 1e-2, "ks": 3e-3, "sid": 3e-3, "er": 3e-3}
+CLIPS = 32
+FOLDS = 1
+MEASURED = ("mergekit_speech", "strategies", "benchmarks/speech_ft")
+
+
+def compare(
+    name: str, chosen: Sequence[Contender], data: Path, work: Path, seeds: Sequence[int] = SEEDS
+) -> BenchReport:
+    """Probes contenders and writes `results/speech_ft/NAME`; what was probed before is not probed again.
+
+    Args:
+        name: Of the comparison.
+        chosen: What is compared; the first is what differences refer to.
+        data: The data folder.
+        work: Folder of runs, merges and finished probes.
+        seeds: One fine-tuning and one probe each.
+    """
+    ledger = Ledger(work / "probes.jsonl")
+    reports = [_probe(chosen, data, work, seed, ledger) for seed in seeds]
+    probes = tuple(probe for report in reports for probe in report.probes)
+    failures = tuple(failure for report in reports for failure in report.failures)
+    whole = replace(reports[0], seeds=tuple(seeds), probes=probes, failures=failures)
+    folder = RESULTS / "speech_ft" / name
+    write_report(whole, folder, overwrite=True)
+    _write_origin(folder, data, work)
+    return whole
+
+
+def _probe(chosen: Sequence[Contender], data: Path, work: Path, seed: int, ledger: Ledger) -> BenchReport:
+    named = [f"{contender.label}={contender.make(work, seed)}" for contender in chosen]
+    overrides = Overrides(
+        steps=STEPS, learning_rate=RATES, clips=CLIPS, accumulate=1, evaluate_every=_every(), folds=FOLDS
+    )
+    return run_bench(named, data, PROBED, seeds=(seed,), overrides=overrides, ledger=ledger)
+
+
+def _every() -> Mapping[str, int]:
+    return {task: steps // 25 for task, steps in STEPS.items()}
+
+
+def _write_origin(folder: Path, data: Path, work: Path) -> None:
+    costs: list[dict[str, Any]] = [json.loads(path.read_text()) for path in sorted(work.glob("runs/*/*/cost.json"))]
+    origin = {
+        "command": "python -m benchmarks.speech_ft --data DATA",
+        "fine-tuning, core-hours so far": round(sum(cost["cpu_seconds"] for cost in costs) / 3600, 2),
+        "commit": commit(MEASURED),
+        "machine": machine(),
+    }
+    (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+    for path in folder.glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        for place, word in ((data, "DATA"), (work, "runs")):
+            text = text.replace(str(place.resolve()), word).replace(str(place), word)
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Whole experiments in one file: fine-tune, merge, bench, in the order that is written down."""

@@ -1,0 +1,67 @@
+"""Reading a workflow, with every fault at once and its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mergekit_speech.errors import RecipeError
+from mergekit_speech.merging.arguments import Fault
+from mergekit_speech.merging.documents.faults import explain, located
+from mergekit_speech.merging.documents.yaml_text import read_yaml
+from mergekit_speech.workflows.schema import BenchPart, FinetunePart, StepPart, Workflow, known_keys
+
+
+def read_workflow(path: Path) -> Workflow:
+    """Read a workflow and check what can be checked without reading a checkpoint.
+
+    Args:
+        path: The YAML file.
+
+    Raises:
+        RecipeError: The file cannot be read, or has faults; the message lists all of them with their lines.
+    """
+    text = read_yaml(path)
+    if len(text.documents) != 1:
+        raise RecipeError(f"{path}: expected one workflow, came {len(text.documents)} documents")
+    faults = list(text.faults)
+    try:
+        workflow = Workflow.model_validate(text.documents[0])
+    except ValidationError as error:
+        faults += explain(error, known_keys, (0,), "data, steps")
+        raise located(path, faults, text) from error
+    faults += _check_steps(workflow)
+    if faults:
+        raise located(path, faults, text)
+    return workflow
+
+
+def references(step: StepPart) -> list[str]:
+    """What a step reads: checkpoints, and names of other steps."""
+    part = step.part
+    if isinstance(part, FinetunePart):
+        return [part.encoder]
+    if isinstance(part, BenchPart):
+        return list(part.encoders)
+    tuned = [part.tuned] if isinstance(part.tuned, str) else part.tuned
+    return [*([part.base] if part.base is not None else []), *tuned]
+
+
+def _check_steps(workflow: Workflow) -> Iterator[Fault]:
+    names = [step.name for step in workflow.steps]
+    for number, step in enumerate(workflow.steps):
+        place = (0, "steps", number)
+        if step.name in names[:number]:
+            yield Fault((*place, "name"), f"expected the name {step.name!r} once, came again")
+        for name in references(step):
+            if name in names[number:]:
+                yield Fault(place, f"expected {name!r} among the earlier steps, came {step.name!r} before it is made")
+            elif name in names and workflow.steps[names.index(name)].bench is not None:
+                yield Fault(place, f"expected an encoder, came {name!r}, which is a report")
+        part = step.part
+        if isinstance(part, FinetunePart | BenchPart) and part.data is None and workflow.data is None:
+            yield Fault(place, f"expected data, at the top or in the step {step.name!r}, came none")
+        if isinstance(part, FinetunePart) and (part.task is None) == (part.unlabelled is None):
+            yield Fault(place, f"expected task or unlabelled in the step {step.name!r}, came both or neither")
