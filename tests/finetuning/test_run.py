@@ -190,11 +190,11 @@ def test_the_command_prints_one_json_document(tiny_hubert: Path, toy: Path, tmp_
 
 
 def _unreadable(data: Path) -> None:
-    (data / "train0.wav").write_bytes(b"not audio")
+    (data / "valid0.wav").write_bytes(b"not audio")
 
 
 def _gone(data: Path) -> None:
-    (data / "train1.wav").unlink()
+    (data / "valid1.wav").unlink()
 
 
 def _edit(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
@@ -225,8 +225,8 @@ def _no_test(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_unreadable, r"clip .*train0\.wav cannot be decoded"),
-        (_gone, r"clip .*train1\.wav does not exist"),
+        (_unreadable, r"clip .*valid0\.wav cannot be decoded"),
+        (_gone, r"clip .*valid1\.wav does not exist"),
         (_edit(_drop_label), r"manifest\.jsonl:15: missing field 'label'"),
         (_edit(_strange_label), r"label 'hihg' of test clip 'test1' does not occur.*did you mean 'high'\?"),
         (_edit(_no_test), r"no clip has split 'test'; task ks needs train, valid and test"),
