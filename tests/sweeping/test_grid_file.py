@@ -36,7 +36,11 @@ def test_a_file_lists_grids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        ("alphas: 0", RecipeError, r"grid.yaml: expected a list of grids, came \{'alphas': 0\}: begin each with a dash"),
+        (
+            "alphas: 0",
+            RecipeError,
+            r"grid.yaml: expected a list of grids, came \{'alphas': 0\}: begin each with a dash",
+        ),
         ("[]", RecipeError, r"expected a list of grids, came \[\]"),
         ("- [", RecipeError, "grid.yaml: line 1: expected YAML, came while parsing"),
         ("- {groups: [], groups: []}", RecipeError, "grid.yaml: line 1: .*groups"),
