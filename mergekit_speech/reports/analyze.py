@@ -86,6 +86,8 @@ def analyze(
     utterances = draw_utterances(Path(data), folders, clips, seed)
     described = [describe_encoder(encoder) for encoder in named]
     deviations, notes = _compare_weights(named)
+    if between is None:
+        ends = {label: tuned for label, tuned in ends.items() if {label, tuned} <= deviations.keys()}
     lines = {label: _find_line(label, tuned, deviations) for label, tuned in ends.items()}
     notes += [_say_line(label, ends[label], line) for label, line in lines.items()]
     mixtures = [Mixture(label, ends[label], line.alpha) for label, line in lines.items()]

@@ -119,6 +119,14 @@ def test_spectra_and_other_sizes_are_compared_as_far_as_it_goes(
     assert "logmel: compared in the 1 layers that it shares with the base's 3." in done.stderr
 
 
+def test_a_recipe_of_encoders_unlike_the_base_says_nothing(made: dict[str, Path], corpus: Path, tmp_path: Path) -> None:
+    done = analyze(
+        "logmel", made["tuned"], made["merged"], "--data", corpus, "--output", tmp_path / "r", "--clips", "2"
+    )
+    assert done.exit_code == 0, done.output
+    assert [pair["connectivity"] for pair in _read(tmp_path / "r")["pairs"]] == [None, None]
+
+
 def test_features_that_are_not_finite(tiny_hubert: Path, corpus: Path, tmp_path: Path) -> None:
     broken = shutil.copytree(tiny_hubert, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")
