@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mergekit_speech.encoders import pretrained
+from mergekit_speech.encoders.pretrained import PretrainedEncoder, load_encoder
 from mergekit_speech.errors import (
     CheckpointError,
     DataError,
@@ -21,12 +21,13 @@ from mergekit_speech.errors import (
     SettingsError,
     StrategyError,
 )
-from mergekit_speech.merging import held
 from mergekit_speech.reports.folder import finite
 from mergekit_speech.reports.schema import results_schema
+from mergekit_speech.shards.reader import Checkpoint, Weights
 from mergekit_speech.superb.bench import run_bench
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.results import Failure, ProbeResult
+from mergekit_speech.superb.training import train_probe
 from mergekit_speech.superb.watching import Silent
 from mergekit_speech.sweeping import cluster, merged_encoder, trials
 from mergekit_speech.sweeping.document import document
@@ -151,9 +152,17 @@ def test_inputs_are_read_and_the_encoder_is_built_once(
     runs: tuple[Path, Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened, built = list[Path](), list[Path]()
-    real_open, real_load = held.open_weights, pretrained.load_encoder
-    monkeypatch.setattr(held, "open_weights", lambda each: opened.append(each.folder) or real_open(each))
-    monkeypatch.setattr(merged_encoder, "load_encoder", lambda path: built.append(path) or real_load(path))
+
+    def open_weights(checkpoint: Checkpoint) -> Weights:
+        opened.append(checkpoint.folder)
+        return Weights(checkpoint)
+
+    def load(path: Path) -> PretrainedEncoder:
+        built.append(path)
+        return load_encoder(path)
+
+    monkeypatch.setattr("mergekit_speech.merging.held.open_weights", open_weights)
+    monkeypatch.setattr(merged_encoder, "load_encoder", load)
     grids = [Grid((0.25, 0.5, 0.75), ("linear", "ties"), {"density": [0.5]})]
     report = sweep(runs[:1], corpus, ("ks",), grids=grids, settings=replace(SETTINGS, seeds=(0,)))
     assert len(report.points) == 8
@@ -171,14 +180,13 @@ def test_greedy_soups_are_tried(runs: tuple[Path, Path], corpus: Path) -> None:
 def test_what_fails_does_not_lose_the_rest(
     runs: tuple[Path, Path], corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = trials.train_probe
 
     def fail(assignment: Any, encoder: Any, *rest: Any) -> ProbeResult:
         if (assignment.task.name, encoder.label) == ("pr", "one"):
             raise DataError("no luck")
         if assignment.task.name == "pr" and encoder.label == "base":
             raise ZeroDivisionError("neither here")
-        return real(assignment, encoder, *rest)
+        return train_probe(assignment, encoder, *rest)
 
     monkeypatch.setattr(trials, "train_probe", fail)
     watching = Watching()
