@@ -60,7 +60,11 @@ def spell(data: Path, run: Path, work: Path) -> list[list[str]]:
         ["merge", str(run), "--base", str(ENCODER), "--alpha", alpha, "--output", output]
         for alpha, output in merged.items()
     ]
-    encoders = [f"base={ENCODER}", f"Stable-FT={run}", *(f"α {alpha}={place}" for alpha, place in merged.items())]
+    encoders = [
+        f"base={ENCODER}",
+        f"Stable-FT={run}",
+        *(f"Speech-FT α {alpha}={place}" for alpha, place in merged.items()),
+    ]
     heard = ["--data", str(data), "--folder", UTTERANCES, "--clips", CLIPS, "--between", "Stable-FT"]
     return [*merges, ["analyze", *encoders, *heard, "--output", str(PLACE), "--overwrite"]]
 

@@ -103,7 +103,7 @@ def find_line(tuned: Comparison, merged: Comparison) -> Line:
 
 
 def recorded_tuned(merged: Path) -> Path | None:
-    """The one tuned encoder that a merged one was made of, as its recipe says; None if nothing or more than one is said.
+    """The tuned encoder that a merged one was made of, as its recipe says; None if it says nothing, or of several.
 
     Args:
         merged: Folder of the merged encoder.

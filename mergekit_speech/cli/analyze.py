@@ -13,7 +13,9 @@ from mergekit_speech.cli.output import Output, common_options
 @click.argument("base")
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <folder>/manifest.jsonl.")
-@click.option("--folder", "folders", multiple=True, help="Folder whose clips are heard; several for several.  [all]")
+@click.option(
+    "--folder", "folders", multiple=True, help="Folder of clips to hear; several for several.  [default: all]"
+)
 @click.option("--clips", type=click.IntRange(min=2), metavar="N", help="Clips to draw.  [default: all]")
 @click.option(
     "--between",

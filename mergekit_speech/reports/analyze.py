@@ -61,8 +61,8 @@ def analyze(
         folders: Whose clips are heard, of all splits; all folders with a manifest if none is named.
         clips: How many clips are drawn; None for all.
         between: Label or path of a tuned encoder among `others`: features of each other one are compared with the
-            mixture of those of base and tuned at the α at which its weights lie between them. By default so are those of
-            each encoder whose recipe names one tuned encoder, if that one is among `others` too.
+            mixture of those of base and tuned at the α at which its weights lie between them. By default those of each
+            encoder whose recipe names one tuned encoder that is among `others` too.
         seed: Decides which clips are drawn, and into which half they come.
         heard: Told the number of clips that were heard, and of all.
         overwrite: Replace the report in `output`.
@@ -86,6 +86,8 @@ def analyze(
     utterances = draw_utterances(Path(data), folders, clips, seed)
     described = [describe_encoder(encoder) for encoder in named]
     deviations, notes = _compare_weights(named)
+    if between is None:
+        ends = {label: tuned for label, tuned in ends.items() if {label, tuned} <= deviations.keys()}
     lines = {label: _find_line(label, tuned, deviations) for label, tuned in ends.items()}
     notes += [_say_line(label, ends[label], line) for label, line in lines.items()]
     mixtures = [Mixture(label, ends[label], line.alpha) for label, line in lines.items()]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mergekit_speech.reports.bench_table import MINUS
 from mergekit_speech.reports.curve_plot import paint_curves
 from mergekit_speech.reports.curves import Curve, Plot, Point, draw_curves
 from mergekit_speech.reports.listing import markdown_table, rich_table
@@ -57,8 +58,33 @@ def _say(document: Mapping[str, Any]) -> list[str]:
     ]
     if picked := document["picked"]:
         text.append(f"Picked by validation: {picked['label']} ({picked['why']}).")
+        text += _say_tested(document, picked["label"])
     failed = [f"Failed: {fault['encoder']}, {fault['task']}: {fault['message']}" for fault in document["failures"]]
     return text + failed
+
+
+def _say_tested(document: Mapping[str, Any], label: str) -> list[str]:
+    """How the picked point does on test clips, beside the base."""
+    (point,) = [each for each in document["points"] if each["label"] == label]
+    metrics = {(task, metric["name"]): metric["title"] for task, metric in _metrics(document)}
+    said = [
+        f"{row['task'].upper()} {metrics[row['task'], row['metric']]} {_say_delta(row['delta'])}"
+        for row in point["figures"]
+        if row["split"] == "test" and row.get("delta")
+    ]
+    return (
+        [f"Its differences from {document['base']} on test clips, in points of percent: {'; '.join(said)}."]
+        if said
+        else []
+    )
+
+
+def _say_delta(delta: Mapping[str, Any]) -> str:
+    interval = delta["interval"]
+    between = f" ({100 * interval[0]:+.2f} to {100 * interval[1]:+.2f})" if interval else ""
+    return f"{100 * delta['mean']:+.2f}{between}{', ' + delta['verdict'] if delta['verdict'] else ''}".replace(
+        "-", MINUS
+    )
 
 
 def _metrics(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -97,7 +97,7 @@ class Round:
             if known is None:
                 self._hear(number)
             with self._surviving(assignment, seed):
-                result = known or replace(self._train(tuned, seed), tried=tried)
+                result = replace(known or self._train(tuned, seed), tried=tried)
                 if known is None:
                     self._session.ledger.add(key, result)
                 self._session.done.append(result)
@@ -112,9 +112,8 @@ class Round:
         for rate in self._session.rates:
             other = replace(assignment, settings=replace(assignment.settings, learning_rate=rate))
             try:
-                trials.append(
-                    Trial(rate, mean_figures([self._validate(number, other, s) for s in self._session.seeds]))
-                )
+                figures = [self._validate(number, other, seed) for seed in self._session.seeds]
+                trials.append(Trial(rate, mean_figures(figures)))
             except DataError as fault:
                 # A rate at which the loss grows beyond all bounds is not chosen.
                 faults.append(fault)

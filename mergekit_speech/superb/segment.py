@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from mergekit_speech.errors import CheckpointError, OutputError
 
-SUFFIX = ".states"
+SUFFIX, PARTIAL = ".states", ".partial"
 MAGIC = b"msm-states-1"
 LENGTH = struct.Struct("<Q")
 """Behind arrays and index: how many bytes the index has."""
@@ -53,7 +53,7 @@ class SegmentWriter:
         Raises:
             OutputError: The folder cannot be written to.
         """
-        self._partial = folder / f"{uuid.uuid4().hex}.partial"
+        self._partial = folder / f"{uuid.uuid4().hex}{PARTIAL}"
         self._index: list[tuple[str, str, tuple[int, ...], int]] = []
         self.size = 0
         try:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mergekit_speech.errors import CheckpointError
-from mergekit_speech.superb.segment import SUFFIX, Array, Segment, SegmentWriter, open_segment
+from mergekit_speech.superb.segment import PARTIAL, SUFFIX, Array, Segment, SegmentWriter, open_segment
 
 LARGEST = 256 << 20
 """Bytes of a file, give or take an array."""
 PARTS = 16
 """Files that a budget has room for, at least."""
+ABANDONED = 86_400
+"""Seconds after which nobody writes on a file any more."""
 
 
 class Shelf:
@@ -36,7 +40,8 @@ class Shelf:
         self._segments: list[Segment] = []
         self._places: dict[str, Array] = {}
         self._writer: SegmentWriter | None = None
-        self._used = sum(path.stat().st_size for path in self._files())
+        self._used = sum(size for _, _, size in self._files())
+        self._sweep()
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             self._open(path, damaged)
 
@@ -63,9 +68,13 @@ class Shelf:
         """
         if not self._make_room(array.nbytes, order.get(key, 0), order):
             return False
-        # Whatever fails, what was collected is gone then.
         writer, self._writer = self._writer or SegmentWriter(self._folder), None
-        writer.add(key, array)
+        try:
+            writer.add(key, array)
+        except BaseException:
+            # Half an array may stand there.
+            writer.discard()
+            raise
         self._writer = writer
         if writer.size >= min(LARGEST, self._budget // PARTS):
             self.seal()
@@ -85,10 +94,11 @@ class Shelf:
 
     def _make_room(self, size: int, place: int, order: Mapping[str, int]) -> bool:
         while self._used + (self._writer.size if self._writer else 0) + size > self._budget:
-            stranger = self._oldest_stranger()
-            if stranger is not None:
-                self._used -= stranger.stat().st_size
-                stranger.unlink(missing_ok=True)
+            strangers = [file for file in self._files() if file[1].parent != self._folder]
+            if strangers:
+                _, oldest, freed = min(strangers)
+                oldest.unlink(missing_ok=True)
+                self._used -= freed
                 continue
             last = max(self._segments, key=lambda segment: _first(segment, order), default=None)
             if last is None or _first(last, order) <= place:
@@ -96,22 +106,33 @@ class Shelf:
             self._drop(last)
         return True
 
-    def _oldest_stranger(self) -> Path | None:
-        strangers = [path for path in self._files() if path.parent != self._folder]
-        return min(strangers, key=lambda path: path.stat().st_mtime, default=None)
+    def _files(self) -> list[tuple[float, Path, int]]:
+        """Time of last use, path and bytes of every file of all encoders."""
+        found = []
+        for path in self._root.glob(f"*/*{SUFFIX}"):
+            # Another process may have deleted it meanwhile.
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((status.st_mtime, path, status.st_size))
+        return found
 
-    def _files(self) -> list[Path]:
-        return list(self._root.glob(f"*/*{SUFFIX}"))
+    def _sweep(self) -> None:
+        """Deletes what processes left that were killed while they wrote."""
+        for path in self._folder.glob(f"*{PARTIAL}"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > ABANDONED:
+                    path.unlink()
 
     def _open(self, path: Path, damaged: Callable[[Path], None]) -> None:
-        try:
-            self._put(open_segment(path))
-            # Whoever needs room deletes what was used least recently.
-            os.utime(path)
-        except CheckpointError:
-            self._used -= path.stat().st_size
-            path.unlink()
-            damaged(path)
+        with suppress(FileNotFoundError):
+            try:
+                self._put(open_segment(path))
+                # Whoever needs room deletes what was used least recently.
+                os.utime(path)
+            except CheckpointError:
+                self._used -= path.stat().st_size
+                path.unlink()
+                damaged(path)
 
     def _put(self, segment: Segment) -> None:
         self._segments.append(segment)

@@ -96,6 +96,8 @@ class Job:
             names = list(open_checkpoint(self.base).parameters)
             cases = [Case(alpha, group_filter(name, names)) for name, alpha in point.groups.items()]
             return {SHARE: (*cases, Case(0.0))}
+        if point.end is not None:
+            return {SHARE: float(point.end == "tuned")}
         return {} if point.alpha is None else {SHARE: point.alpha}
 
 

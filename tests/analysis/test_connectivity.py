@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from mergekit_speech.analysis.connectivity import ConnectivitySums, find_line
+from mergekit_speech.analysis.connectivity import ConnectivitySums, find_line, recorded_tuned
 from mergekit_speech.analysis.distance import compare_checkpoints
 from mergekit_speech.errors import CheckpointError
 
@@ -70,3 +70,10 @@ def test_a_tuned_encoder_that_is_the_base_is_refused(tmp_path: Path) -> None:
     base = _save(tmp_path / "b", [1, 1, 1])
     with pytest.raises(CheckpointError, match="whose weights are the same: name another one"):
         find_line(compare_checkpoints(base, base), compare_checkpoints(base, base))
+
+
+def test_what_no_recipe_tells(tmp_path: Path) -> None:
+    assert recorded_tuned(tmp_path) is None
+    for text in ("merge: [", "base_model: b\nmerge_method: linear\nmodels: [{model: one}, {model: two}]\n"):
+        (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
+        assert recorded_tuned(tmp_path) is None

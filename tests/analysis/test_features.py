@@ -43,9 +43,15 @@ def test_less_deviation_is_more_similarity() -> None:
     assert (found.clips, found.frames, found.fitted) == (20, 20 * FRAMES, 10 * FRAMES)
     assert sum(counted) == 20
     for one, other in zip(found.similarity["near"], found.similarity["far"], strict=True):
-        assert one.r2 is not None and other.r2 is not None and one.r2 > other.r2
-        assert one.cka is not None and other.cka is not None and one.cka > other.cka
-        assert one.cosine is not None and other.cosine is not None and one.cosine > other.cosine
+        assert one.r2 is not None
+        assert other.r2 is not None
+        assert one.r2 > other.r2
+        assert one.cka is not None
+        assert other.cka is not None
+        assert one.cka > other.cka
+        assert one.cosine is not None
+        assert other.cosine is not None
+        assert one.cosine > other.cosine
 
 
 def test_mixed_features_are_recognised() -> None:

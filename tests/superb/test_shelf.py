@@ -109,14 +109,28 @@ def test_damaged_file_is_told_of_and_deleted(tmp_path: Path) -> None:
     assert "a" not in shelf
 
 
-def test_full_disk_loses_only_what_was_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [OutputError("full"), KeyboardInterrupt()])
+def test_what_stops_amid_an_array_loses_only_what_was_collected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
     shelf = filled(tmp_path, "a")
 
     def fail(*_: object) -> None:
-        raise OutputError("full")
+        raise fault
 
     monkeypatch.setattr(SegmentWriter, "add", fail)
-    with pytest.raises(OutputError, match="full"):
+    with pytest.raises(type(fault)):
         shelf.add("b", ONE, {})
     shelf.seal()
     assert "a" in shelf
+    assert len(list((tmp_path / "encoder").iterdir())) == 1
+
+
+def test_what_a_killed_process_left_is_deleted_after_a_day(tmp_path: Path) -> None:
+    for age, name in ((0, "running"), (90_000, "killed")):
+        SegmentWriter(tmp_path / "encoder").add(name, ONE)
+        [path] = [path for path in (tmp_path / "encoder").iterdir() if "old" not in path.name]
+        now = path.stat().st_mtime
+        os.utime(path.rename(path.with_name(f"old-{name}.partial")), (now - age, now - age))
+    Shelf(tmp_path, "encoder", PLENTY)
+    assert [path.name for path in (tmp_path / "encoder").iterdir()] == ["old-running.partial"]

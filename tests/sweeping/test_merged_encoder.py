@@ -84,7 +84,7 @@ def test_digests_change_with_the_weights_alone(tiny_hubert: Path, runs: tuple[Pa
 def test_encoders_that_have_changed_are_refused(tiny_hubert: Path, runs: tuple[Path, Path]) -> None:
     job = job_of(tiny_hubert, runs[0])
     job.check_inputs()
-    with pytest.raises(CheckpointError, match="expected the encoder with digest blake3:0 in .*it is not the one that"):
+    with pytest.raises(CheckpointError, match=r"expected the encoder with digest blake3:0 in .*it is not the one that"):
         replace(job, digests=("blake3:0", *job.digests[1:])).check_inputs()
 
 
