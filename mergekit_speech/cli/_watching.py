@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mergekit_speech.cli.output import Output
+from mergekit_speech.errors import DataError
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -71,3 +72,16 @@ class BenchWatcher:
         for line in self._progress.task_ids:
             if line != self._all:
                 self._progress.remove_task(line)
+
+
+def refuse_failures(failures: Sequence[Failure]) -> None:
+    """Says, once everything else is shown, that not all came to an end.
+
+    Raises:
+        DataError: Something failed.
+    """
+    if failures:
+        raise DataError(
+            f"{len(failures)} of what was to be probed failed, the first: {failures[0].message}; all else is in the"
+            " report, and --resume --overwrite tries these again"
+        )

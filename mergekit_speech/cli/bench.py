@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from mergekit_speech.cli._lists import read_list, read_number, read_per_task
 from mergekit_speech.cli._sizes import read_size
 from mergekit_speech.cli.output import Output, common_options
-from mergekit_speech.errors import DataError
 
 if TYPE_CHECKING:
-    from mergekit_speech.superb.results import Failure
     from mergekit_speech.superb.settings import PerTask
     from mergekit_speech.superb.states import StateFormat
-
-N = TypeVar("N", int, float)
 
 
 @click.command()
@@ -113,7 +109,7 @@ def command(
     Numbers hold for all tasks, or are given by task: --lr pr=1e-2,sid=1e-3. SUPERB's own are made for hundreds of
     hours of speech; on a few hours, --steps 1000 is plenty.
     """
-    from mergekit_speech.cli._watching import BenchWatcher
+    from mergekit_speech.cli._watching import BenchWatcher, refuse_failures
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table
     from mergekit_speech.reports.folder import PAGE, read_folder
@@ -122,11 +118,11 @@ def command(
         report = bench(
             encoders,
             data=data,
-            tasks=_split(tasks),
+            tasks=read_list(tasks),
             output=output,
-            seeds=[_number(text, int, "--seeds") for text in _split(seeds)],
+            seeds=[read_number(text, int, "--seeds") for text in read_list(seeds)],
             **_numbers(steps, batch, accumulate, evaluate_every),
-            learning_rate=_per_task(lr, float, "--lr"),
+            learning_rate=read_per_task(lr, float, "--lr"),
             folds=folds,
             references=references,
             cache=cache,
@@ -143,25 +139,17 @@ def command(
     out.table(bench_table(document))
     out.log(f"report: {output / PAGE}")
     out.result({"output": output, **document})
-    _refuse_failures(report.failures)
-
-
-def _refuse_failures(failures: Sequence[Failure]) -> None:
-    if failures:
-        raise DataError(
-            f"{len(failures)} of what was to be probed failed, the first: {failures[0].message}; all else is in the"
-            " report, and --resume --overwrite tries these again"
-        )
+    refuse_failures(report.failures)
 
 
 def _numbers(
     steps: str | None, batch: str | None, accumulate: str | None, evaluate_every: str | None
 ) -> dict[str, PerTask[int]]:
     return {
-        "steps": _per_task(steps, int, "--steps"),
-        "clips": _per_task(batch, int, "--batch"),
-        "accumulate": _per_task(accumulate, int, "--accumulate"),
-        "evaluate_every": _per_task(evaluate_every, int, "--evaluate-every"),
+        "steps": read_per_task(steps, int, "--steps"),
+        "clips": read_per_task(batch, int, "--batch"),
+        "accumulate": read_per_task(accumulate, int, "--accumulate"),
+        "evaluate_every": read_per_task(evaluate_every, int, "--evaluate-every"),
     }
 
 
@@ -169,30 +157,6 @@ def _rates(text: str | None) -> list[float]:
     if text is None:
         return []
     name, _, rates = text.partition("=")
-    if name.strip() != "lr" or not _split(rates):
+    if name.strip() != "lr" or not read_list(rates):
         raise click.UsageError(f"expected lr=RATE,RATE,… for --tune, came {text!r}")
-    return [_number(rate, float, "--tune") for rate in _split(rates)]
-
-
-def _split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _per_task(text: str | None, kind: Callable[[str], N], option: str) -> PerTask[N]:
-    if text is None:
-        return None
-    if "=" not in text:
-        return _number(text, kind, option)
-    pairs = [part.partition("=") for part in _split(text)]
-    by_task = {name.strip(): _number(value, kind, option) for name, _, value in pairs}
-    if len(by_task) < len(pairs):
-        raise click.UsageError(f"expected each task once for {option}, came {text!r}")
-    return by_task
-
-
-def _number(text: str, kind: Callable[[str], N], option: str) -> N:
-    try:
-        return kind(text.strip())
-    except ValueError as fault:
-        wanted = "a whole number" if kind is int else "a number"
-        raise click.UsageError(f"expected {wanted} for {option}, came {text!r}") from fault
+    return [read_number(rate, float, "--tune") for rate in read_list(rates)]

@@ -13,7 +13,7 @@ from mergekit_speech.cli.output import Output, common_options
 
 if TYPE_CHECKING:
     from mergekit_speech.sweeping.grid import Grid
-    from mergekit_speech.sweeping.sweep import SweepReport, SweepSettings
+    from mergekit_speech.sweeping.sweep import SweepSettings
 
 PLACE = click.Path(path_type=Path)
 ALPHAS = "0:1:0.25"
@@ -106,7 +106,7 @@ def command(
     """Lay out the grid, probe it, and show what came out."""
     if not (runs or tuned):
         raise click.UsageError("expected a RUN or --tuned, came neither")
-    from mergekit_speech.cli._watching import BenchWatcher
+    from mergekit_speech.cli._watching import BenchWatcher, refuse_failures
     from mergekit_speech.reports.folder import PAGE, read_folder
     from mergekit_speech.reports.sweep import sweep
     from mergekit_speech.reports.sweep_sections import sweep_table
@@ -130,9 +130,11 @@ def command(
         )
     document = read_folder(output)
     out.table(sweep_table(document))
-    _tell(out, report, save_best)
+    if report.picked is not None and save_best is not None:
+        out.log(f"{report.picked.label}: {save_best}")
     out.log(f"report: {output / PAGE}")
     out.result({"output": output, **document})
+    refuse_failures(report.bench.failures)
 
 
 def _read_grids(options: dict[str, Any]) -> list[Grid]:
@@ -190,10 +192,3 @@ def _read_settings(options: dict[str, Any]) -> SweepSettings:
         workers=options["workers"] or default_workers(),
         dask=options["dask"],
     )
-
-
-def _tell(out: Output, report: SweepReport, saved: Path | None) -> None:
-    for failure in report.bench.failures:
-        out.log(f"failed: {failure.encoder}, {failure.task}, seed {failure.seed}: {failure.message}")
-    if report.picked is not None and saved is not None:
-        out.log(f"{report.picked.label}: {saved}")

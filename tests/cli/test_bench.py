@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
-from mergekit_speech.cli.bench import _per_task
+from mergekit_speech.cli._lists import read_per_task
 from mergekit_speech.superb.ledger import Ledger, partial_path
 from tests.superb.corpus import result, rewrite
 
@@ -175,6 +175,6 @@ def test_output_that_is_taken_is_exit_1(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_numbers_for_all_tasks_or_by_task() -> None:
-    assert _per_task(None, int, "--steps") is None
-    assert _per_task("7", int, "--steps") == 7
-    assert _per_task("pr=1e-2, sid=1e-3", float, "--lr") == {"pr": 1e-2, "sid": 1e-3}
+    assert read_per_task(None, int, "--steps") is None
+    assert read_per_task("7", int, "--steps") == 7
+    assert read_per_task("pr=1e-2, sid=1e-3", float, "--lr") == {"pr": 1e-2, "sid": 1e-3}
