@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from mergekit_speech.errors import CheckpointError, ShardError
 from mergekit_speech.layouts.read import EncoderCheckpoint, open_encoder
+from mergekit_speech.merging.recipe import Named
 from mergekit_speech.shards.reader import Checkpoint, Weights
 from tests.layouts.samples import (
     FAMILIES,
@@ -198,8 +199,8 @@ def test_config_that_is_no_object(text: str, came: str, tmp_path: Path) -> None:
 
 
 def test_unknown_object(tmp_path: Path) -> None:
-    torch.save({"model": {}, "task": ShardError("x")}, tmp_path / "x.pt")
+    torch.save({"model": {}, "task": Named("x")}, tmp_path / "x.pt")
     with pytest.raises(
-        ShardError, match=r"cannot read .*came 'mergekit_speech.errors.ShardError', which was not run; fetch"
+        ShardError, match=r"cannot read .*came 'mergekit_speech.merging.recipe.Named', which was not run; fetch"
     ):
         open_encoder(tmp_path / "x.pt")

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from mergekit_speech.shards.digest import weights_digest
 
 
-def tune(base: Path, folder: Path, seed: int, *, size: float = 0.05) -> Path:
+def tune(base: Path, folder: Path, seed: int, *, size: float = 0.005) -> Path:
     """Makes a tuned encoder."""
     shutil.copytree(base, folder)
     rng = np.random.default_rng(seed)
