@@ -86,6 +86,7 @@ def _list(out: Output) -> None:
         }
         for name, each in corpora.items()
     ]
+    table.columns[-1].overflow = "fold"
     for name, each in corpora.items():
         table.add_row(name, ", ".join(each.folders), each.about, each.licence, each.size, each.url)
     out.table(table)

@@ -59,7 +59,7 @@ CORPUS = Corpus(
     title="Audio SNIPS",
     about="SUPERB's sixteen voices",
     licence="see its README",
-    size="6 GB",
+    size="not stated",
     url="https://github.com/aws-samples/aws-lex-noisy-spoken-language-understanding",
     folders={"sf": _sf},
 )

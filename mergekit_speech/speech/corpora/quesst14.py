@@ -79,7 +79,7 @@ CORPUS = Corpus(
     title="QUESST 2014",
     about="English queries and utterances",
     licence="see its README",
-    size="1.5 GB",
+    size="not stated",
     url="https://speech.fit.vutbr.cz/files/quesst14Database.tgz",
     folders={"qbe": _qbe},
 )
