@@ -1,4 +1,4 @@
-"""Strategies and tasks by name: built-ins are found by the name of their module, plugins by entry point.
+"""Strategies, tasks and corpora by name: built-ins are found by the name of their module, plugins by entry point.
 
 Listing imports nothing but the folder's own package; loading imports only what is asked for, so a broken plugin breaks
 only itself.
@@ -155,3 +155,4 @@ _LOST_LINK = (
 )
 STRATEGIES: Registry[Strategy] = Registry("strategy", "mergekit_speech.strategies", "STRATEGY", Strategy, _LOST_LINK)
 TASKS: Registry[Any] = Registry("task", "mergekit_speech.tasks", "TASK")
+CORPORA: Registry[Any] = Registry("corpus", "mergekit_speech.speech.corpora", "CORPUS")

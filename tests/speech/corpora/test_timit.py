@@ -1,0 +1,41 @@
+"""TIMIT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mergekit_speech.errors import DataError
+from mergekit_speech.registry import TASKS
+from tests.speech.corpora.trees import prepared, rows, sound, write
+
+PHONES = ("0 10 h#", "10 20 sh", "20 30 ix", "30 40 q", "40 50 dcl", "50 60 d", "60 70 h#")
+
+
+def timit(root: Path) -> Path:
+    for folder in ("TRAIN/DR1/FCJF0", "TEST/DR1/FAKS0", "TEST/DR1/MDAB0", "TEST/DR1/MZZZ0"):
+        for sentence in ("SA1", "SX37"):
+            sound(root / folder / f"{sentence}.WAV")
+            write(root / folder / f"{sentence}.PHN", *PHONES)
+    return root
+
+
+def test_phones_are_folded_and_speakers_split(tmp_path: Path) -> None:
+    prepared("timit", timit(tmp_path / "in"), tmp_path / "data")
+    found = rows(tmp_path / "data", "pr")
+    assert [(row["id"], row["split"]) for row in found] == [
+        ("FCJF0-SX37", "train"),
+        ("FAKS0-SX37", "valid"),
+        ("MDAB0-SX37", "test"),
+    ]
+    assert found[0]["phones"] == ["sil", "sh", "ih", "sil", "d", "sil"]
+    assert TASKS.load("pr").splits(tmp_path / "data").test
+
+
+@pytest.mark.parametrize("line", ["0 10", "0 10 zzz"])
+def test_a_malformed_line(line: str, tmp_path: Path) -> None:
+    root = timit(tmp_path / "in")
+    write(root / "TRAIN/DR1/FCJF0/SX37.PHN", line)
+    with pytest.raises(DataError, match=r"SX37.PHN:1: expected start, end and one of TIMIT's 61 phones"):
+        prepared("timit", root, tmp_path / "data")
