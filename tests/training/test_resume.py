@@ -77,9 +77,19 @@ def test_line_that_a_killed_process_left_half_written_is_dropped(tmp_path: Path,
     assert run(tmp_path) == unbroken
 
 
-def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+def test_damaged_checkpoint_costs_steps_but_no_bit(tmp_path: Path, unbroken: Run) -> None:
     with pytest.raises(Interrupted):
         run(tmp_path, Watcher(press_ctrl_c(5)))
+    path = tmp_path / "checkpoints" / "last.pt"
+    path.write_bytes(path.read_bytes()[:200])
+    watcher = Watcher()
+    assert run(tmp_path, watcher) == unbroken
+    assert watcher.starts == [(3, 11)]
+
+
+def test_damaged_checkpoint_with_none_before_it_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(tmp_path, Watcher(press_ctrl_c(2)))
     path = tmp_path / "checkpoints" / "last.pt"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CheckpointError, match=r"checkpoint .*last\.pt is damaged: delete the run and start it again"):
