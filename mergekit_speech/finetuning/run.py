@@ -95,7 +95,7 @@ def finetune(
             differently.
         CheckpointError: `base` is not an encoder.
         DataError: The data cannot be used.
-        OutputError: `output` is taken, or the disk is full.
+        OutputError: `output` is taken, another process writes it, or the disk is full.
         Interrupted: Ctrl-C; `resume` continues.
     """
     tasks = _load_tasks(task, unlabelled)
@@ -110,9 +110,10 @@ def finetune(
         lesson = joint_lesson(encoder, tasks, mixture, data, chosen, fold)
     else:
         lesson = task_lesson(encoder, tasks[0], data, chosen, fold)
-    folder.open(_record(base, lesson, chosen), resume=resume, overwrite=overwrite)
-    loop = _loop(lesson, chosen, folder, [*_keepers(lesson.learner, chosen, folder, base), *observers])
-    return _write(folder, lesson, base, loop.run(resume=resume))
+    with folder.held():
+        folder.open(_record(base, lesson, chosen), resume=resume, overwrite=overwrite)
+        loop = _loop(lesson, chosen, folder, [*_keepers(lesson.learner, chosen, folder, base), *observers])
+        return _write(folder, lesson, base, loop.run(resume=resume))
 
 
 def aim_of(task: str | Sequence[str] | None, unlabelled: Unlabelled | None) -> tuple[str, Goal]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ import torch
 from mergekit_speech.errors import CheckpointError, OutputError
 
 State = Mapping[str, Any]
+TWICE = frozenset({"last"})
+"""States of which the one before is kept too, since what resumes from an older one ends the same."""
+_log = logging.getLogger(__name__)
 
 
 class Checkpoints(Protocol):
@@ -43,7 +47,7 @@ class MemoryCheckpoints:
 
 
 class DiskCheckpoints:
-    """Keeps states as files of a folder; a file is whole or absent, whenever the process dies."""
+    """Keeps states as files of a folder, and the `last` before the last; a file is whole or absent."""
 
     def __init__(self, folder: Path) -> None:
         """Uses `folder`, which is made if need be."""
@@ -62,6 +66,8 @@ class DiskCheckpoints:
                 torch.save(dict(state), file)
                 file.flush()
                 os.fsync(file.fileno())
+            if name in TWICE and path.is_file():
+                path.replace(self._before(name))
             partial.replace(path)
         except (OSError, RuntimeError) as fault:
             raise OutputError(
@@ -71,16 +77,31 @@ class DiskCheckpoints:
             partial.unlink(missing_ok=True)
 
     def load(self, name: str) -> dict[str, Any] | None:
-        """See `Checkpoints.load`.
+        """See `Checkpoints.load`; where `last` is damaged or gone, the one before it is loaded, with a word.
 
         Raises:
-            CheckpointError: The file is damaged.
+            CheckpointError: The file is damaged, and so is the one before it or there is none.
         """
-        path = self._folder / f"{name}.pt"
-        if not path.is_file():
-            return None
+        path, before = self._folder / f"{name}.pt", self._before(name)
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as fault:
-            raise CheckpointError(f"checkpoint {path} is damaged: delete the run and start it again") from fault
+            if path.is_file() or not before.is_file():
+                return _read(path) if path.is_file() else None
+            fault = f"checkpoint {path} is gone"
+        except CheckpointError:
+            if not before.is_file():
+                raise
+            fault = f"checkpoint {path} is damaged"
+        state = _read(before)
+        _log.warning("%s: going on from the one before it, %s", fault, before)
         return state
+
+    def _before(self, name: str) -> Path:
+        return self._folder / f"{name}.1.pt"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, UnpicklingError) as fault:
+        raise CheckpointError(f"checkpoint {path} is damaged: delete the run and start it again") from fault
+    return state

@@ -26,7 +26,7 @@ class Feed:
     def __init__(self, stream: Stream, collate: Collate) -> None:
         """Joins a stream with the way its clips become batches."""
         self._stream = stream
-        self._collate = collate
+        self.collate = collate
 
     def batches(self, start: Position, number: int) -> Iterator[tuple[Position, Sequence[Clip], Any]]:
         """Yields `(position after it, clips, batch)` for ever.
@@ -40,7 +40,7 @@ class Feed:
 
             def submit(number: int) -> tuple[Position, Sequence[Clip], Future[Any]]:
                 position, clips = next(order)
-                return position, clips, pool.submit(self._collate, clips, number)
+                return position, clips, pool.submit(self.collate, clips, number)
 
             ahead = submit(number)
             while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from mergekit_speech.training.learner import Learner
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Loop:
         self._done, self._position = 0, Position()
         self._history: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
+        self._halved = False
 
     def run(self, *, resume: bool = False) -> Outcome:
         """Trains to the last step and puts the best state back into the learner.
@@ -86,7 +89,7 @@ class Loop:
 
         Raises:
             Interrupted: Ctrl-C; the state is saved.
-            DataError: The loss or its gradient is not finite.
+            DataError: The loss or its gradient is not finite, or half a batch does not fit into memory.
             OutputError: The disk is full.
             CheckpointError: A checkpoint of the run to continue is damaged or gone.
         """
@@ -132,20 +135,48 @@ class Loop:
     def _step(self, step: int, batches: Any) -> StepEvent:
         settings, started = self._settings, time.perf_counter()
         torch.manual_seed(_seed(settings.seed, step, self.accelerator.process_index))
-        losses, audio, heard = [], 0.0, list[Clip]()
-        for _ in range(settings.accumulate):
-            self._position, clips, batch = next(batches)
-            with torch.autocast(
-                self.accelerator.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bf16"
-            ):
-                loss = self._model(batch)
-            losses.append(_checked("loss", float(loss.detach()), clips, step))
-            self.accelerator.backward(loss / settings.accumulate)
-            audio += sum(clip.duration for clip in clips)
-            heard += clips
+        taken = [next(batches) for _ in range(settings.accumulate)]
+        self._position = taken[-1][0]
+        clips = [clip for _, heard, _ in taken for clip in heard]
+        loss = self._backward_or_halve(step, [(heard, batch) for _, heard, batch in taken])
         rate = settings.learning_rate * settings.rate(step, settings.steps)
-        norm = self._update(rate, heard, step)
-        return StepEvent(step + 1, sum(losses) / len(losses), rate, norm, audio, time.perf_counter() - started)
+        norm = self._update(rate, clips, step)
+        audio = sum(clip.duration for clip in clips)
+        return StepEvent(step + 1, loss, rate, norm, audio, time.perf_counter() - started)
+
+    def _backward_or_halve(self, step: int, batches: Sequence[tuple[Sequence[Clip], Any]]) -> float:
+        try:
+            return self._backward(step, batches)
+        except torch.OutOfMemoryError as fault:
+            if self._halved:
+                raise DataError(
+                    f"out of memory at step {step + 1} with half a batch at a time: give a smaller --batch and a larger"
+                    " --accumulate"
+                ) from fault
+        self._halved = True
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        _log.warning("out of memory at step %d: from here on each batch is taken in two halves", step + 1)
+        return self._backward_or_halve(step, batches)
+
+    def _backward(self, step: int, batches: Sequence[tuple[Sequence[Clip], Any]]) -> float:
+        """Adds the gradients of a step's batches; returns their mean loss."""
+        total = 0.0
+        for place, (clips, batch) in enumerate(batches):
+            for part, content in self._parts(clips, batch, step * len(batches) + place):
+                with torch.autocast(
+                    self.accelerator.device.type, dtype=torch.bfloat16, enabled=self._settings.precision == "bf16"
+                ):
+                    loss = self._model(content)
+                share = len(part) / len(clips)
+                total += _checked("loss", float(loss.detach()), part, step) * share
+                self.accelerator.backward(loss * share / len(batches))
+        return total / len(batches)
+
+    def _parts(self, clips: Sequence[Clip], batch: Any, number: int) -> Sequence[tuple[Sequence[Clip], Any]]:
+        if not self._halved or len(clips) < 2:
+            return [(clips, batch)]
+        return [(part, self._feed.collate(part, number)) for part in (clips[::2], clips[1::2])]
 
     def _update(self, rate: float, heard: Sequence[Clip], step: int) -> float:
         for group in self._optimizer.param_groups:
@@ -181,6 +212,7 @@ class Loop:
                 "optimizer": self._optimizer.state_dict(),
                 "history": self._history,
                 "best": self._best,
+                "halved": self._halved,
             },
         )
 
@@ -190,6 +222,7 @@ class Loop:
             return
         self._done, self._position = state["step"], Position(**state["position"])
         self._history, self._best = state["history"], state["best"]
+        self._halved = state.get("halved", False)
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
 from mergekit_speech.training.disk import report_full_disk
+from mergekit_speech.training.run_lock import LOCK, locked
+
+LEFT = frozenset({LOCK, "record.json.partial"})
+"""What a process that was killed before its record was written may have left."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,24 @@ class RunFolder:
         """TensorBoard's files."""
         return self.path / "tensorboard"
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes from writing this run for as long as the block lasts.
+
+        Raises:
+            OutputError: Another process writes it, or it cannot be made.
+        """
+        if self.path.exists() and not (self.record.is_file() or self._free()):
+            # What stands here is no run; `open` says so, and nothing is left in it.
+            yield
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise OutputError(f"cannot write {self.path} ({fault}): make room or choose another folder") from fault
+        with locked(self.path):
+            yield
+
     def open(self, record: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """Starts a run here, or takes one up again.
 
@@ -71,7 +94,7 @@ class RunFolder:
         if resume and self.record.is_file():
             self._check_same(record)
             return
-        taken = self.path.is_dir() and any(self.path.iterdir())
+        taken = self.path.is_dir() and not self._free()
         if taken and not self.record.is_file():
             raise OutputError(
                 f"{self.path} holds files but no {self.record.name}, so it is no run: choose another folder"
@@ -82,7 +105,7 @@ class RunFolder:
             )
         try:
             if taken:
-                shutil.rmtree(self.path)
+                self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.record, record)
         except OSError as fault:
@@ -96,6 +119,16 @@ class RunFolder:
         """
         with report_full_disk(f"write {self.record}", "free some space, then use --resume"):
             write_json(self.record, {**read_json(self.record), **results})
+
+    def _free(self) -> bool:
+        return self.path.is_dir() and all(child.name in LEFT for child in self.path.iterdir())
+
+    def _clear(self) -> None:
+        for child in self.path.iterdir():
+            if child.is_dir() and not child.is_symlink():
+                shutil.rmtree(child)
+            elif child.name != LOCK:
+                child.unlink()
 
     def _check_same(self, record: Mapping[str, Any]) -> None:
         known = read_json(self.record)

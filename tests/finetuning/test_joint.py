@@ -56,7 +56,7 @@ def test_only_the_head_whose_turn_it_is_learns_and_its_loss_is_weighed(tiny_hube
     assert isinstance(learner, JointFineTuning)
     clips = tasks[0].splits(toy).train[:3]
     for number in range(8):
-        batch = lesson.feed._collate(clips, number)
+        batch = lesson.feed.collate(clips, number)
         learner.zero_grad()
         loss = learner(batch)
         loss.backward()

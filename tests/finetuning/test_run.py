@@ -218,6 +218,15 @@ def _strange_label(row: dict[str, Any]) -> None:
         row["label"] = "hihg"
 
 
+def _half_of_the_labels(row: dict[str, Any]) -> None:
+    if int(row["id"][-1]) % 2:
+        del row["label"]
+
+
+def _no_valid(row: dict[str, Any]) -> None:
+    row["split"] = "train" if row["split"] == "valid" else row["split"]
+
+
 def _no_test(row: dict[str, Any]) -> None:
     row["split"] = "train" if row["split"] == "test" else row["split"]
 
@@ -229,6 +238,8 @@ def _no_test(row: dict[str, Any]) -> None:
         (_gone, r"clip .*valid1\.wav does not exist"),
         (_edit(_drop_label), r"manifest\.jsonl:15: missing field 'label'"),
         (_edit(_strange_label), r"label 'hihg' of test clip 'test1' does not occur.*did you mean 'high'\?"),
+        (_edit(_half_of_the_labels), r"manifest\.jsonl:2: missing field 'label'"),
+        (_edit(_no_valid), r"no clip has split 'valid'; task ks needs train, valid and test"),
         (_edit(_no_test), r"no clip has split 'test'; task ks needs train, valid and test"),
     ],
 )
@@ -245,6 +256,17 @@ def test_bad_data_is_one_line_and_leaves_no_encoder(
     assert result.exit_code == 3
     assert result.stderr.splitlines()[-1].startswith("Error: ")
     assert "Traceback" not in result.output
+
+
+def test_text_with_a_character_that_training_never_heard(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (toy / "ks" / "manifest.jsonl").read_text().splitlines()]
+    (tmp_path / "data" / "asr").mkdir(parents=True)
+    spelt = [{**row, "path": str(toy / row["path"]), "text": row["label"].upper()} for row in rows]
+    spelt[-1]["text"] = "HIQH"
+    (tmp_path / "data" / "asr" / "manifest.jsonl").write_text("\n".join(map(json.dumps, spelt)))
+    with pytest.raises(DataError, match=r"'Q' of test clip 'test3' does not occur"):
+        finetune(tiny_hubert, task="asr", data=tmp_path / "data", output=tmp_path / "run", settings=SETTINGS)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_tuned_on(run: Path, toy: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_targets_are_what_the_frozen_base_names_without_masks(with_codebook: Pat
     torch.manual_seed(0)
     lesson = unlabelled_lesson(load_encoder(with_codebook), with_codebook, Unlabelled(("ks",)), toy, SETTINGS)
     clips = read_manifest(toy, "ks")[:3]
-    batch = lesson.feed._collate(clips, 0)
+    batch = lesson.feed.collate(clips, 0)
     encoder, stored = load_encoder(with_codebook).eval(), load_file(with_codebook / "model.safetensors")
     for row, clip in enumerate(clips):
         samples = torch.from_numpy(AudioStore().read(clip))[None]
@@ -105,7 +105,7 @@ def test_loss_is_over_masked_frames_alone_and_codes_stay(with_codebook: Path, to
     torch.manual_seed(0)
     lesson = unlabelled_lesson(load_encoder(with_codebook), with_codebook, Unlabelled(("ks",)), toy, SETTINGS)
     learner, clips = lesson.learner.eval(), read_manifest(toy, "ks")[:3]
-    batch = lesson.feed._collate(clips, 0)
+    batch = lesson.feed.collate(clips, 0)
     with torch.no_grad():
         hidden = learner.encoder(batch.waveforms, batch.lengths, batch.masked).last
         logits = learner.head(hidden)

@@ -46,7 +46,15 @@ def test_state_comes_back_and_later_changes_do_not_reach_it(kind: str, tmp_path:
 def test_newer_state_replaces_the_older(on_disk: DiskCheckpoints, tmp_path: Path) -> None:
     on_disk.save("last", AFTER)
     assert (on_disk.load("last") or {})["step"] == 2
-    assert files(tmp_path) == ["last.pt"]
+    assert files(tmp_path) == ["last.1.pt", "last.pt"]
+
+
+def test_only_the_one_before_the_last_is_kept(on_disk: DiskCheckpoints, tmp_path: Path) -> None:
+    for state in (AFTER, {"step": 3}):
+        on_disk.save("best", state)
+        on_disk.save("last", state)
+    assert files(tmp_path) == ["best.pt", "last.1.pt", "last.pt"]
+    assert torch.load(tmp_path / "last.1.pt")["step"] == 2
 
 
 def test_full_disk_keeps_the_state_from_before(
@@ -102,7 +110,7 @@ def test_what_a_killed_process_left_is_passed_over(on_disk: DiskCheckpoints, tmp
     again = DiskCheckpoints(tmp_path)
     assert (again.load("last") or {})["step"] == 1
     again.save("last", AFTER)
-    assert files(tmp_path) == ["last.pt"]
+    assert files(tmp_path) == ["last.1.pt", "last.pt"]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.95])
@@ -118,4 +126,27 @@ def test_damaged_file(on_disk: DiskCheckpoints, tmp_path: Path, kept: float) -> 
 def test_file_of_something_else(on_disk: DiskCheckpoints, tmp_path: Path) -> None:
     (tmp_path / "last.pt").write_text("no checkpoint at all")
     with pytest.raises(CheckpointError, match="is damaged: delete the run and start it again"):
+        on_disk.load("last")
+
+
+@pytest.mark.parametrize("kept", [0, 0.5, None], ids=["empty", "half", "gone"])
+def test_checkpoint_cut_short_falls_back_to_the_one_before(
+    on_disk: DiskCheckpoints, tmp_path: Path, caplog: pytest.LogCaptureFixture, kept: float | None
+) -> None:
+    on_disk.save("last", AFTER)
+    path = tmp_path / "last.pt"
+    if kept is None:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    assert (on_disk.load("last") or {})["step"] == 1
+    state = "gone" if kept is None else "damaged"
+    assert caplog.messages == [f"checkpoint {path} is {state}: going on from the one before it, {tmp_path}/last.1.pt"]
+
+
+def test_both_checkpoints_damaged(on_disk: DiskCheckpoints, tmp_path: Path) -> None:
+    on_disk.save("last", AFTER)
+    for name in ("last.pt", "last.1.pt"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"last\.1\.pt is damaged: delete the run and start it again"):
         on_disk.load("last")

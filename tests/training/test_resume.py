@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from mergekit_speech.errors import CheckpointError, Interrupted
+from mergekit_speech.errors import CheckpointError, DataError, Interrupted
+from mergekit_speech.speech.clip import Clip
+from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.loop import Outcome
-from tests.training.toy import Line, Watcher, build, crash, metrics, press_ctrl_c
+from tests.training.toy import Batch, Line, Watcher, build, collate, crash, metrics, press_ctrl_c
 
 SETTINGS: dict[str, Any] = {"steps": 11, "accumulate": 2, "evaluate_every": 3, "weight_decay": 0.01}
 Run = tuple[list[float], Outcome, list[dict[str, Any]]]
@@ -77,9 +80,19 @@ def test_line_that_a_killed_process_left_half_written_is_dropped(tmp_path: Path,
     assert run(tmp_path) == unbroken
 
 
-def test_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+def test_damaged_checkpoint_costs_steps_but_no_bit(tmp_path: Path, unbroken: Run) -> None:
     with pytest.raises(Interrupted):
         run(tmp_path, Watcher(press_ctrl_c(5)))
+    path = tmp_path / "checkpoints" / "last.pt"
+    path.write_bytes(path.read_bytes()[:200])
+    watcher = Watcher()
+    assert run(tmp_path, watcher) == unbroken
+    assert watcher.starts == [(3, 11)]
+
+
+def test_damaged_checkpoint_with_none_before_it_is_named(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted):
+        run(tmp_path, Watcher(press_ctrl_c(2)))
     path = tmp_path / "checkpoints" / "last.pt"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CheckpointError, match=r"checkpoint .*last\.pt is damaged: delete the run and start it again"):
@@ -92,3 +105,17 @@ def test_best_checkpoint_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError) as caught:
         run(tmp_path)
     assert str(caught.value) == "the best checkpoint of the run is gone: delete the run and start it again"
+
+
+def test_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    def spoil(clips: Sequence[Clip], number: int) -> Batch:
+        points, heights = collate(clips, number)
+        return points, heights * (math.nan if number == 6 else 1)
+
+    with pytest.raises(DataError, match=r"^the loss is nan at step 7, on clips \d, \d"):
+        build(tmp_path, collate=spoil).run()
+    for name in ("last", "best"):
+        state = DiskCheckpoints(tmp_path / "checkpoints").load(name) or {}
+        assert state["step"] == 4
+        assert all(bool(tensor.isfinite().all()) for tensor in state["learner"].values())
+    build(tmp_path).run(resume=True)
