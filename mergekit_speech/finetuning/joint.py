@@ -22,6 +22,7 @@ from mergekit_speech.finetuning.supervised import choose_fold, describe_data, sa
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, Position, WaveBatch
 from mergekit_speech.speech.clip import Clip
+from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Answerer, Examination
 from mergekit_speech.tasks.parts.labels import Labels
@@ -170,6 +171,7 @@ def joint_lesson(
             )
     splits = {task.name: choose_fold(task, data, fold if len(task.folds(data)) > 1 else None) for task in tasks}
     labels = {task.name: task.labels(splits[task.name].train) for task in tasks}
+    refuse_absent([clip for split in splits.values() for clip in split.clips])
     audio, known = AudioStore(), {task.name: task for task in tasks}
     learner = JointFineTuning(
         encoder, {name: (task, labels[name]) for name, task in known.items()}, settings, mixture.weights

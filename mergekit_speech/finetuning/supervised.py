@@ -17,6 +17,7 @@ from mergekit_speech.finetuning.lesson import Lesson
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits
+from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
@@ -63,6 +64,7 @@ def task_lesson(
     """
     splits = choose_fold(task, data, fold)
     labels, audio = task.labels(splits.train), AudioStore()
+    refuse_absent(splits.clips)
     learner = StableFineTuning(encoder, task, labels, settings.thaw, settings.method)
     examination = Examination(task, splits, lambda clips: answer(learner, learner.predict, task, labels, clips, audio))
     stream = draw(task, splits.train, labels, BatchLimits(clips=settings.clips), settings.seed)

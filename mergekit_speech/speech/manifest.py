@@ -51,6 +51,20 @@ def manifest_folders(data: Path) -> list[str]:
     return sorted(path.parent.name for path in data.glob("*/manifest.jsonl"))
 
 
+def refuse_absent(clips: Sequence[Clip]) -> None:
+    """Refuses clips whose recording is gone, before a long run finds out; nothing is decoded.
+
+    Raises:
+        DataError: A clip's file does not exist; the message names the first and counts all.
+    """
+    absent = [clip for clip in clips if not clip.path.is_file()]
+    if absent:
+        raise DataError(
+            f"{absent[0].source}: clip {absent[0].path} does not exist ({len(absent)} of {len(clips)} clips have no"
+            " file): check the manifest's paths and the data folder"
+        )
+
+
 def _offer(data: Path) -> str:
     names = manifest_folders(data)
     return f"{data} has manifests for: {', '.join(names)}" if names else f"{data} has no <task>/manifest.jsonl at all"
