@@ -28,7 +28,7 @@ class Small(Line):
         return super().forward(batch)
 
 
-def test_batch_that_does_not_fit_is_halved_with_a_word_and_stays_so_after_resuming(
+def test_batch_that_does_not_fit_is_halved_with_a_word_and_noted_in_the_state(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     learner, watcher, checkpoints = Small(2), Watcher(), MemoryCheckpoints()
