@@ -31,14 +31,14 @@ PROBES = {"pr": (400, "1e-2"), "ks": (1500, "3e-3"), "sid": (1500, "3e-3"), "er"
 # The heads of asr and sf have 26 million weights: on a CPU they cannot be trained for long.
 FEW = {
     "pr": (400, "1e-2", 32, 16),
-    "asr": (60, "1e-3", 8, 30),
+    "asr": (12, "1e-3", 4, 12),
     "ks": (1500, "3e-3", 32, 60),
     "sid": (1500, "3e-3", 32, 60),
     "asv": (200, "1e-3", 16, 40),
     "sd": (100, "1e-3", 4, 25),
     "er": (1500, "3e-3", 32, 60),
     "ic": (1500, "3e-3", 32, 60),
-    "sf": (60, "1e-3", 8, 30),
+    "sf": (12, "1e-3", 4, 12),
 }
 # Steps, rate, clips and steps between two validations; every step of s3prl encodes its clips anew.
 FEWEST = {
