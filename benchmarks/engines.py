@@ -63,8 +63,8 @@ PLAN = {
     "pr": Numbers(30, 1e-2, 8),
     "sd": Numbers(12, 1e-3, 4),
     "asv": Numbers(12, 1e-3, 8),
-    "asr": Numbers(8, 1e-3, 4),
-    "sf": Numbers(8, 1e-3, 4),
+    "asr": Numbers(4, 1e-3, 4),
+    "sf": Numbers(4, 1e-3, 4),
 }
 
 
