@@ -18,6 +18,7 @@ class StepEvent:
         gradient_norm: Before clipping.
         audio_seconds: Audio in the step's batches, seconds.
         seconds: Wall time of the step, seconds.
+        waited: Part of it that went by until the batches were there, seconds.
     """
 
     step: int
@@ -26,6 +27,7 @@ class StepEvent:
     gradient_norm: float
     audio_seconds: float
     seconds: float
+    waited: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class JsonLines:
                 "gradient_norm": event.gradient_norm,
                 "audio_seconds": event.audio_seconds,
                 "seconds": event.seconds,
+                "waited": event.waited,
             }
         )
 
