@@ -17,7 +17,9 @@ def checkpoint_gradients(encoder: PretrainedEncoder) -> None:
             f"{encoder.family.title} has no gradient checkpointing: leave out --gradient-checkpointing, and give a"
             " smaller --batch and a larger --accumulate"
         )
-    encoder.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    # Older transformers have it under another name.
+    enable = getattr(encoder.model, "activation_checkpointing_enable", encoder.model.gradient_checkpointing_enable)
+    enable({"use_reentrant": False})
 
 
 def compile_encoder(encoder: PretrainedEncoder) -> None:

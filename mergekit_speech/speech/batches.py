@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,8 +107,7 @@ class ClipStream:
         """
         if not clips:
             raise DataError("no clip to train on: the training split is empty")
-        if limits.seconds is not None:
-            _refuse_long(clips, limits.seconds)
+        refuse_long(clips, limits)
         self._clips = {clip.source: clip for clip in clips}
         self._limits = limits
         self._seed = seed
@@ -164,7 +164,13 @@ def _cuts(clips: Iterable[Clip]) -> CutSet:
     return CutSet.from_cuts(MonoCut(id=clip.source, start=0.0, duration=clip.duration, channel=0) for clip in clips)
 
 
-def _refuse_long(clips: Sequence[Clip], seconds: float) -> None:
+def refuse_long(clips: Sequence[Clip], limits: BatchLimits) -> None:
+    """Refuses clips of which one alone is more than a batch.
+
+    Raises:
+        DataError: There is one.
+    """
+    seconds = math.inf if limits.seconds is None else limits.seconds
     longest = max(clips, key=lambda clip: clip.duration)
     if longest.duration > seconds:
         raise DataError(
