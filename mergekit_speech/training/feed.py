@@ -52,8 +52,8 @@ class Feed:
         """
         order = enumerate(self._stream.batches(start), start=number)
         if not self._workers:
-            for number, (position, clips) in order:
-                yield position, clips, self.collate(own(clips), number)
+            for number, (position, whole) in order:
+                yield position, whole, self.collate(own(whole), number)
         with ThreadPoolExecutor(max_workers=self._workers, thread_name_prefix="feed") as pool:
 
             def submit() -> tuple[Position, Sequence[Clip], Future[Any]]:
