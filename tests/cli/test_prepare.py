@@ -37,19 +37,6 @@ def test_counts_are_shown(tmp_path: Path) -> None:
     assert (tmp_path / "data/asr/manifest.jsonl").is_file()
 
 
-def test_first_hours_of_training(tmp_path: Path) -> None:
-    arguments = ("librispeech", librispeech(tmp_path), "--output", tmp_path / "data", "--tasks", "asr", "--json")
-    # Each clip lasts 0.3 s.
-    done = invoke(*arguments, "--train-hours", 0.2 / 3600)
-    assert json.loads(done.stdout)["folders"] == {"asr": {"train": 1, "valid": 2, "test": 2}}
-    done = invoke(*arguments, "--train-hours", 0.4 / 3600, "--overwrite")
-    assert json.loads(done.stdout)["folders"] == {"asr": {"train": 2, "valid": 2, "test": 2}}
-    refused = invoke(*arguments, "--train-hours", 0, "--overwrite")
-    assert refused.exit_code == 2
-    assert "expected hours of training clips above 0, came 0.0: leave it out to keep all" in refused.stderr
-    assert (tmp_path / "data/asr/manifest.jsonl").is_file()
-
-
 def test_usage() -> None:
     unknown = invoke("librispech")
     assert unknown.exit_code == 2

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from mergekit_speech.errors import DataError, SettingsError
@@ -24,7 +23,6 @@ def prepare(
     data: Path,
     folders: Sequence[str] = (),
     *,
-    train_hours: float | None = None,
     overwrite: bool = False,
     on_clip: Callable[[int, int], None] = lambda _done, _clips: None,
 ) -> dict[str, dict[str, int]]:
@@ -35,7 +33,6 @@ def prepare(
         source: Where it is.
         data: The data folder, made where there is none; its other folders stay as they are.
         folders: Which of the corpus' folders to make; all by default.
-        train_hours: Hours of training clips to keep of each folder, the first ones; None keeps all of them.
         overwrite: Whether folders that are there are replaced.
         on_clip: Called with the number of clips done, and of all.
 
@@ -43,13 +40,11 @@ def prepare(
         Number of clips by folder and split.
 
     Raises:
-        SettingsError: The corpus has no such folder, or no hours are to be kept.
+        SettingsError: The corpus has no such folder.
         DataError: The corpus is incomplete or malformed, or a recording cannot be read.
         OutputError: A folder exists and `overwrite` is not set, or cannot be written.
     """
     chosen = _choose(corpus, source.corpus, folders)
-    if train_hours is not None and not train_hours > 0:
-        raise SettingsError(f"expected hours of training clips above 0, came {train_hours!r}: leave it out to keep all")
     for name in chosen:
         check_free(data / name, overwrite=overwrite)
     if not source.root.is_dir():
@@ -57,8 +52,6 @@ def prepare(
     read = {name: corpus.folders[name](source) for name in chosen}
     _refuse_repeats(source, read)
     durations = _durations(source, [entry for folder in read.values() for entry in folder.entries], on_clip)
-    if train_hours is not None:
-        read = {name: _shorten(folder, durations, 3600 * train_hours) for name, folder in read.items()}
     with ExitStack() as stack:
         for name, folder in read.items():
             partial = stack.enter_context(whole_folder(data / name, overwrite=overwrite))
@@ -106,17 +99,6 @@ def _durations(source: Source, entries: Sequence[Entry], on_clip: Callable[[int,
             f" the corpus again, from {source.url}"
         )
     return durations
-
-
-def _shorten(folder: Folder, durations: Mapping[Path, float], seconds: float) -> Folder:
-    """Without the training clips that begin behind so many seconds of them."""
-    kept, heard = [], 0.0
-    for entry in folder.entries:
-        if entry.split != "train" or heard < seconds:
-            kept.append(entry)
-        if entry.split == "train":
-            heard += entry.cut[1] - entry.cut[0] if entry.cut else durations[entry.path]
-    return replace(folder, entries=kept)
 
 
 def _duration(path: Path) -> float | str:
