@@ -175,6 +175,7 @@ def unlabelled_lesson(
         learner=learner,
         feed=Feed(ClipStream(train, BatchLimits(clips=settings.clips), settings.seed), batches),
         goal=GOAL,
+        valid=valid,
         validate=lambda: _measure(learner, batches, valid),
         test=lambda: _measure(learner, batches, test) if test else {},
         save_head=lambda folder: _save_head(learner.head, folder),

@@ -60,6 +60,10 @@ class RunFolder:
         """TensorBoard's files."""
         return self.path / "tensorboard"
 
+    def tracker(self, name: str) -> Path:
+        """Name of the run with an experiment tracker, to go on with it."""
+        return self.path / f"{name}.id"
+
     @property
     def replaced(self) -> ReplacedRun:
         """The run that this one replaces, as long as this one has not ended."""

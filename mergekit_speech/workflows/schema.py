@@ -56,6 +56,7 @@ class FinetunePart(Part):
     early: float | None = Field(None, description="Keep the encoder after this fraction of the steps too.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="Of the forward pass.")
     seed: int = Field(0, ge=0, description="Decides head, order and dropout.")
+    log_to: list[str] = Field(["tensorboard"], description="Of tensorboard, wandb, mlflow, trackio.")
 
 
 class MergePart(Part):
