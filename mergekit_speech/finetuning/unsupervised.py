@@ -22,6 +22,7 @@ from mergekit_speech.finetuning.supervised import describe_data
 from mergekit_speech.pretraining.codes import Codes, cluster, hidden_features, label
 from mergekit_speech.pretraining.masked_prediction import TEMPERATURE
 from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream, pad
 from mergekit_speech.speech.clip import Clip
@@ -197,7 +198,7 @@ def _refuse_unmaskable(encoder: PretrainedEncoder) -> None:
 
 
 def _split(unlabelled: Unlabelled, data: Path, seed: int) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    clips: dict[Path, Clip] = {}
+    clips: dict[Recording, Clip] = {}
     for folder in unlabelled.folders:
         for clip in read_manifest(data, folder):
             clips.setdefault(clip.path, clip)
