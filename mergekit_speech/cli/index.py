@@ -8,8 +8,18 @@ import click
 
 from mergekit_speech.cli.output import Output, common_options
 
+HELP = """Write the manifest of Lhotse Shar folders, one for each split; recordings stay in their tar files.
 
-@click.command()
+ROOT is a folder, or a URL such as s3://bucket/shar. Each clip is read from its tar file when it is heard, by one
+request for its bytes, so that a corpus need not fit on the disk. Custom fields of cuts and supervisions, text and
+speaker become fields of the clip.
+
+\b
+msm index train=shar/train valid=shar/dev test=shar/test --output data --folder asr
+"""
+
+
+@click.command(help=HELP)
 @click.argument("roots", nargs=-1, metavar="SPLIT=ROOT...")
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DATA", help="The data folder.")
 @click.option("--folder", required=True, metavar="NAME", help="Folder to make in it: a task's, or any other.")
@@ -17,15 +27,7 @@ from mergekit_speech.cli.output import Output, common_options
 @click.option("--overwrite", is_flag=True, help="Replace that folder.")
 @common_options
 def command(out: Output, roots: tuple[str, ...], output: Path, folder: str, label: str | None, overwrite: bool) -> None:
-    r"""Write the manifest of Lhotse Shar folders, one for each split; recordings stay in their tar files.
-
-    ROOT is a folder, or a URL such as s3://bucket/shar. Each clip is read from its tar file when it is heard, by one
-    request for its bytes, so that a corpus need not fit on the disk. Custom fields of cuts and supervisions, text and
-    speaker become fields of the clip.
-
-    \b
-    msm index train=shar/train valid=shar/dev test=shar/test --output data --folder asr
-    """
+    """Write the manifest of Shar folders."""
     from mergekit_speech.speech.shar import index_shar
 
     with out.progress() as progress:
