@@ -11,7 +11,7 @@ from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
 from mergekit_speech.registry import Registry
 
-BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pr", "qbe", "sd", "sf", "sid"}
+BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pc", "pr", "qbe", "sd", "sf", "sid"}
 
 
 def invoke(*arguments: str) -> Result:

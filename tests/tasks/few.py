@@ -46,6 +46,19 @@ def few_words(speech: Path, data: Path) -> Path:
     )
 
 
+def aligned_phones(speech: Path, data: Path) -> Path:
+    """Folder `pc`: twelve clips of each split, each with its phones spread evenly over it, for want of real times."""
+    rows = _each(_read(speech, "pr"), lambda row: row["split"], 12)
+    known = {phone for row in rows if row["split"] == "train" for phone in row["phones"]}
+    kept = [{**row, "alignment": _spread(row["phones"], row["duration"])} for row in rows if {*row["phones"]} <= known]
+    return _write(speech, data, "pc", kept)
+
+
+def _spread(phones: Sequence[str], duration: float) -> list[tuple[float, float, str]]:
+    step = duration / len(phones)
+    return [(place * step, (place + 1) * step, phone) for place, phone in enumerate(phones)]
+
+
 def _read(speech: Path, task: str) -> list[Row]:
     return [json.loads(line) for line in (speech / task / "manifest.jsonl").read_text().splitlines()]
 
