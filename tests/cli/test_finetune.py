@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
+from mergekit_speech.cli.finetune import command as finetune
+from mergekit_speech.training.loggers import LOGGERS
 from tests.finetuning.conftest import toy
 
 __all__ = ["toy"]
@@ -91,6 +94,12 @@ def test_loggers_that_cannot_be_used_are_refused_before_anything_is_done(
     assert said.exit_code == 2
     assert message in " ".join(said.stderr.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_every_logger_is_a_choice() -> None:
+    (option,) = (each for each in finetune.params if each.name == "log_to")
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == [*LOGGERS, "none"]
 
 
 def test_several_tasks_and_unlabelled_speech_on_the_command_line(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
