@@ -54,6 +54,32 @@ def aligned_phones(speech: Path, data: Path) -> Path:
     return _write(speech, data, "pc", kept)
 
 
+def few_texts(speech: Path, data: Path) -> Path:
+    """Folder `asr`: twenty training clips, and some clips of the other splits that have no other characters."""
+    rows = _each(_read(speech, "asr"), lambda row: row["split"], 20)
+    known = {letter for row in rows if row["split"] == "train" for letter in row["text"]}
+    kept = (row for row in rows if {*row["text"]} <= known)
+    return _write(speech, data, "asr", _each(kept, lambda row: row["split"], 20))
+
+
+def few_emotions(speech: Path, data: Path) -> Path:
+    """Folder `er`: two clips of each emotion and fold."""
+    return _write(speech, data, "er", _each(_read(speech, "er"), lambda row: (row["fold"], row["label"]), 2))
+
+
+def few_names(speech: Path, data: Path) -> Path:
+    """Folder `sid`: three speakers with two clips in each split."""
+    rows = _read(speech, "sid")
+    names = sorted({row["label"] for row in rows})[:3]
+    kept = (row for row in rows if row["label"] in names)
+    return _write(speech, data, "sid", _each(kept, lambda row: (row["split"], row["label"]), 2))
+
+
+def few_unlabelled(speech: Path, data: Path, name: str) -> Path:
+    """Folder NAME: four clips of Mandarin of each split."""
+    return _write(speech, data, name, _each(_read(speech, "unlabelled_zh"), lambda row: row["split"], 4))
+
+
 def _spread(phones: Sequence[str], duration: float) -> list[tuple[float, float, str]]:
     step = duration / len(phones)
     return [(place * step, (place + 1) * step, phone) for place, phone in enumerate(phones)]
