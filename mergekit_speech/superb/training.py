@@ -12,7 +12,7 @@ from mergekit_speech.errors import Interrupted, MsmError
 from mergekit_speech.speech.batches import BatchLimits
 from mergekit_speech.superb.assignment import Assignment, Fold
 from mergekit_speech.superb.layers import Tested, pick_layer
-from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer
+from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer, mean_suffices
 from mergekit_speech.superb.results import NATIVE, ProbedEncoder, ProbeResult
 from mergekit_speech.superb.settings import ProbeSettings
 from mergekit_speech.tasks.parts.drawing import draw
@@ -114,10 +114,12 @@ def _train_fold(
     task, labels = assignment.task, fold.labels
     probe = fresh_probe(task, labels, encoder, states, seed)
     examination = Examination(task, fold.splits, lambda clips: answer(probe, task, labels, clips))
+    limits = BatchLimits(clips=settings.clips)
     loop = Loop(
         probe,
         Feed(
-            draw(task, fold.splits.train, labels, BatchLimits(clips=settings.clips), seed),
+            # SUPERB draws by chance; similar lengths, which tell of the answer too, pay only where rows are padded.
+            draw(task, fold.splits.train, labels, limits, seed, bucketed=not mean_suffices(task)),
             lambda clips, _: ProbeBatch(clips, task.targets(clips, labels)),
         ),
         settings.loop(seed),
