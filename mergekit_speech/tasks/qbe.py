@@ -6,8 +6,8 @@ compared as they are, and the one that does best on validation queries is tested
 searched by both.
 
 MTWV has the prior and costs of QUESST 2014: the rate of false alarms weighs 12.49 times that of misses; queries that no
-clip holds do not count. SUPERB's published figures are not comparable: they come from the scorer of QUESST, which counts
-queries and clips of all its languages, and takes all but the English ones for not found.
+clip holds do not count. SUPERB's published figures are not comparable: they come from the scorer of QUESST, which
+counts queries and clips of all its languages, and takes all but the English ones for not found.
 """
 
 from __future__ import annotations
