@@ -21,7 +21,7 @@ CAPTION = (
 )
 KEYS = ("encoder", "layer", *(title for _, title in MEASURES))
 PARTS = ("encoder", "part", "distance", "relative distance")
-CONNECTED = ("encoder", "layer", "R²", "relative error")
+CONNECTED = ("encoder", "α", "layer", "R²", "relative error")
 
 
 def analysis_table(document: Mapping[str, Any]) -> RenderableType:
@@ -78,9 +78,10 @@ def _listings(document: Mapping[str, Any]) -> list[Listing]:
         for part in pair["weights"]
     ]
     connected = [
-        [pair["encoder"], layer["layer"], layer["r2"], layer["relative_error"]]
+        [pair["encoder"], line["alpha"], layer["layer"], layer["r2"], layer["relative_error"]]
         for pair in pairs
-        for layer in (pair.get("connectivity") or {"layers": ()})["layers"]
+        if (line := pair.get("connectivity"))
+        for layer in line["layers"]
     ]
     named = (("similarity", KEYS, similarity), ("deviation", PARTS, deviation), ("connectivity", CONNECTED, connected))
     return [_listing(name, keys, data) for name, keys, data in named if data or name == "similarity"]
