@@ -36,6 +36,8 @@ class Sample:
         convolutions: Channels, kernel and stride of each.
         seed: Of its numbers.
         moved: How far, in standard deviations, it was tuned from the encoder of that seed; convolutions never move.
+        lacks: Canonical names of parameters that it does not have.
+        more: Settings beside those that all have.
     """
 
     family: str = "hubert"
@@ -46,6 +48,7 @@ class Sample:
     convolutions: tuple[tuple[int, int, int], ...] = ((6, 10, 5), (6, 3, 2))
     seed: int = 0
     moved: float = 0.0
+    lacks: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> dict[str, Any]:
@@ -122,7 +125,8 @@ class Sample:
 
     def weights(self, dtype: str = "float32") -> dict[str, Array]:
         """Canonical names and values."""
-        start = draw(self.shapes(), self.seed, dtype)
+        drawn = draw(self.shapes(), self.seed, dtype)
+        start = {name: each for name, each in drawn.items() if name not in self.lacks}
         if not self.moved:
             return start
         deltas = draw(self.shapes(), self.seed + 1000, dtype)
@@ -143,6 +147,7 @@ def write_folder(
     *,
     prefix: str = "",
     heads: Shapes | None = None,
+    head_seed: int = 7,
     dtype: str = "float32",
     old_weight_norm: bool = False,
 ) -> Path:
@@ -150,10 +155,19 @@ def write_folder(
     folder.mkdir(parents=True)
     spell = antiquated if old_weight_norm else str
     tensors = {f"{prefix}{spell(name)}": each for name, each in sample.weights(dtype).items()}
-    save_file(tensors | draw(heads or {}, 7), folder / "model.safetensors", {"format": "pt"})
+    save_file(tensors | draw(heads or {}, head_seed), folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(sample.config(), indent=2) + "\n")
     if sample.family != "decoar2":
         (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": sample.large}) + "\n")
+    return folder
+
+
+def write_bin(folder: Path, sample: Sample) -> Path:
+    """Write it as former versions of transformers did: a pickle, and weight norm by its old names."""
+    write_folder(folder, sample)
+    (folder / "model.safetensors").unlink()
+    weights = {antiquated(name): torch.from_numpy(each) for name, each in sample.weights().items()}
+    torch.save(weights, folder / "pytorch_model.bin")
     return folder
 
 
@@ -250,16 +264,19 @@ def fairseq_settings(sample: Sample) -> dict[str, Any]:
     return {"dictionaries_symbols": [["a", "b", "c", "d", "e"]], "model_cfg": model, "task_cfg": task}
 
 
-def fairseq_state(sample: Sample, *, heads: bool = True, prefix: str = "") -> dict[str, torch.Tensor]:
+def fairseq_state(
+    sample: Sample, *, heads: bool = True, head_seed: int = 9, prefix: str = ""
+) -> dict[str, torch.Tensor]:
     """Tensors under fairseq's names."""
     named = {fairseq_name(name, large=sample.large): each for name, each in sample.weights().items()}
-    named |= draw(fairseq_heads(sample), 9) if heads else {}
+    named |= draw(fairseq_heads(sample), head_seed) if heads else {}
     return {f"{prefix}{name}": torch.from_numpy(each) for name, each in named.items()}
 
 
-def write_s3prl(path: Path, sample: Sample) -> Path:
+def write_s3prl(path: Path, sample: Sample, *, head_seed: int = 9) -> Path:
     """Write it as s3prl's converter does."""
-    torch.save({**fairseq_settings(sample), KEYS[sample.family]: fairseq_state(sample)}, path)
+    state = fairseq_state(sample, head_seed=head_seed)
+    torch.save({**fairseq_settings(sample), KEYS[sample.family]: state}, path)
     return path
 
 
