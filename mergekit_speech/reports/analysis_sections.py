@@ -88,7 +88,8 @@ def _listings(document: Mapping[str, Any]) -> list[Listing]:
 
 
 def _listing(name: str, keys: Sequence[str], data: list[list[Cell]]) -> Listing:
-    return Listing(name, keys, [[Entry(_show(cell)) for cell in row] for row in data], keys, data)
+    rows = [[Entry(_show(cell)) for cell in row] for row in data]
+    return Listing(name, keys, rows, keys, data, folded=name != "connectivity")
 
 
 def _show(cell: Cell) -> str:
