@@ -59,12 +59,12 @@ PLAN = {
     "ks": Numbers(60, 3e-3, 16),
     "er": Numbers(30, 3e-3, 8),
     "sid": Numbers(30, 3e-3, 8),
-    "ic": Numbers(30, 3e-3, 8),
+    "ic": Numbers(30, 3e-3, 16),
     "pr": Numbers(30, 1e-2, 8),
     "sd": Numbers(12, 1e-3, 4),
     "asv": Numbers(12, 1e-3, 8),
-    "asr": Numbers(8, 1e-3, 4),
-    "sf": Numbers(8, 1e-3, 4),
+    "asr": Numbers(4, 1e-3, 4),
+    "sf": Numbers(4, 1e-3, 4),
 }
 
 

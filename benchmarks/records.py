@@ -23,7 +23,13 @@ MEASURED = (
 )
 
 
-def record(name: str, figures: Mapping[str, Any], reached: bool, packages: Sequence[str] = ()) -> None:
+def record(
+    name: str,
+    figures: Mapping[str, Any],
+    reached: bool,
+    packages: Sequence[str] = (),
+    measured: Sequence[str] = MEASURED,
+) -> None:
     """Print a result, add it to the results with its origin, and end the program.
 
     Args:
@@ -31,11 +37,12 @@ def record(name: str, figures: Mapping[str, Any], reached: bool, packages: Seque
         figures: What was measured.
         reached: Whether every bar was reached; it decides the exit status.
         packages: Distributions whose versions matter, beside those that always do.
+        measured: Paths below the project's root that decide the figures.
 
     Raises:
         SystemExit: Always, with 0 if the bars were reached, else 1.
     """
-    origin = {"benchmark": name, "commit": commit(MEASURED), "machine": machine(packages)}
+    origin = {"benchmark": name, "commit": commit(measured), "machine": machine(packages)}
     line = {**origin, **figures, "reached": reached}
     print(json.dumps(line, indent=2, ensure_ascii=False))
     RESULTS.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from mergekit_speech.tasks.parts.splits import Splits
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.testing import check_task
 from tests.speech.corpus import make_clip, write_manifest
+from tests.tasks.few import aligned_phones
 
 NAMES = ("a", "b", "c", "d", "e", "f")
 CLIPS = [make_clip(name, label="yes" if place % 2 else "no") for place, name in enumerate(NAMES)]
@@ -41,6 +42,11 @@ def test_builtins_keep_the_contract_on_real_data(speech: Path, name: str) -> Non
     task: Task = TASKS.load(name)
     splits = task.splits(speech)
     check_task(task, Splits(few(splits.train), few(splits.valid), few(splits.test)))
+
+
+def test_frames_keep_the_contract(speech: Path, tmp_path: Path) -> None:
+    task: Task = TASKS.load("pc")
+    check_task(task, task.splits(aligned_phones(speech, tmp_path)))
 
 
 def test_verification_keeps_the_contract(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from mergekit_speech.superb.results import BenchReport
 from mergekit_speech.superb.settings import Overrides
 
 # As the other benchmark on real speech: for minutes of speech instead of hundreds of hours, the same for every encoder.
-STEPS = {"pr": 400, "ks": 1500, "sid": 1500, "er": 1500}
+STEPS = {"pr": 200, "ks": 600, "sid": 600, "er": 600}
 RATES = {"pr": 1e-2, "ks": 3e-3, "sid": 3e-3, "er": 3e-3}
 CLIPS = 32
 FOLDS = 1

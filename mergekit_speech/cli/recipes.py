@@ -9,7 +9,7 @@ import click
 
 from mergekit_speech.cli.output import Output, common_options
 from mergekit_speech.errors import StrategyError
-from mergekit_speech.merging.ready import ready_recipe, ready_recipes
+from mergekit_speech.merging.ready import RECIPES
 
 HELP = """List the ready recipes, or print the one called NAME, to be adapted and given to `msm merge`.
 
@@ -30,7 +30,7 @@ def command(out: Output, /, *, name: str | None, schema: bool) -> None:
     if schema:
         _print_schema(out)
     elif name is not None:
-        text = ready_recipe(name)
+        text = RECIPES.text(name)
         _print(text, out)
         out.result({"name": name, "recipe": text})
     else:
@@ -38,7 +38,7 @@ def command(out: Output, /, *, name: str | None, schema: bool) -> None:
 
 
 def _list(out: Output) -> None:
-    rows = [{"name": name, "summary": _summary(ready_recipe(name))} for name in ready_recipes()]
+    rows = [{"name": name, "summary": RECIPES.summary(name)} for name in RECIPES.names()]
     width = max(len(row["name"]) for row in rows)
     _print("".join(f"{row['name']:{width}}  {row['summary']}\n" for row in rows), out)
     out.result({"recipes": rows})
@@ -56,10 +56,6 @@ def _print_schema(out: Output) -> None:
     schema = recipe_json_schema(strategies)
     _print(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", out)
     out.result(schema)
-
-
-def _summary(text: str) -> str:
-    return text.partition("\n")[0].removeprefix("# ")
 
 
 def _print(text: str, out: Output) -> None:

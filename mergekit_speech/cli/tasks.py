@@ -30,20 +30,37 @@ def _list(out: Output) -> None:
     from rich.table import Table
 
     rows = [(name, *_summarise(name)) for name in TASKS.names()]
-    table = Table("task", "what it is", "manifest field", "metrics")
+    keys = {
+        "name": "task",
+        "title": "what it is",
+        "reads": "reads DATA/…",
+        "field": "field",
+        "fine_tuning": "fine-tuning",
+        "metrics": "metrics",
+    }
+    table = Table(*keys.values())
     for row in rows:
         table.add_row(*row)
     out.table(table)
-    out.result({"tasks": [dict(zip(("name", "title", "field", "metrics"), row, strict=True)) for row in rows]})
+    out.result({"tasks": [dict(zip(keys, row, strict=True)) for row in rows]})
 
 
-def _summarise(name: str) -> tuple[str, str, str]:
+def _summarise(name: str) -> tuple[str, str, str, str, str]:
     # One broken plugin must not hide the others.
     try:
         task: Task = TASKS.load(name)
     except StrategyError as error:
-        return f"cannot be loaded: {error}", "", ""
-    return task.title, task.field, ", ".join(metric.title for metric in task.metrics)
+        return f"cannot be loaded: {error}", "", "", "", ""
+    folders = " or ".join(task.folders or (task.name,))
+    return task.title, folders, task.field, _spell(task), ", ".join(metric.title for metric in task.metrics)
+
+
+def _spell(task: Task) -> str:
+    if not task.trains:
+        return "trains no head"
+    budget = task.tuning
+    clips = f"{budget.clips} clips" if budget.accumulate == 1 else f"{budget.accumulate} × {budget.clips} clips"
+    return f"{budget.steps:,} × {clips}, lr {budget.learning_rate:g}"
 
 
 def _describe(task: Task, out: Output) -> None:
@@ -54,7 +71,9 @@ def _describe(task: Task, out: Output) -> None:
     folders = " or ".join(f"DATA/{folder}/manifest.jsonl" for folder in task.folders or (task.name,))
     chooses = "the first one picks the checkpoint" if task.trains else "the first one picks the hidden state"
     about = _about(task)
-    out.table(Text(f"{about or f'{task.name}: {task.title}'}\n\nreads    {folders}, field {task.field!r}"))
+    apart = "; no speaker of test clips in the others" if task.apart else ""
+    reads = f"{folders}, field {task.field!r}{apart}"
+    out.table(Text(f"{about or f'{task.name}: {task.title}'}\n\nreads    {reads}"))
     out.table(Text(f"reports  {metrics}; {chooses}\n"))
     budgets = {"fine-tuning": task.tuning, "probing": task.probing} if task.trains else {}
     table = Table(

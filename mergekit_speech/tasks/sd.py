@@ -127,7 +127,7 @@ class DiarizationTask(Task):
         """See `Task.check`; outside of meetings, two speakers at most."""
         super().check(splits, data)
         for clip in splits.clips:
-            speakers = {turn.speaker for turn in read_turns(clip, self.field)}
+            speakers = {turn.label for turn in read_turns(clip, self.field)}
             if len(speakers) > len(SPEAKERS) and not _is_meeting(clip):
                 raise DataError(
                     f"{clip.source}: task {self.name} tells {len(SPEAKERS)} speakers apart, clip {clip.id!r} of split"

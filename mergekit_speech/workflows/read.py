@@ -11,14 +11,16 @@ from mergekit_speech.errors import RecipeError
 from mergekit_speech.merging.arguments import Fault
 from mergekit_speech.merging.documents.faults import explain, located
 from mergekit_speech.merging.documents.yaml_text import read_yaml
-from mergekit_speech.workflows.schema import BenchPart, FinetunePart, StepPart, Workflow, known_keys
+from mergekit_speech.workflows.schema import BASE, BenchPart, FinetunePart, StepPart, Workflow, known_keys
 
 
-def read_workflow(path: Path) -> Workflow:
+def read_workflow(path: Path, *, base: str | None = None, data: str | None = None) -> Workflow:
     """Read a workflow and check what can be checked without reading a checkpoint.
 
     Args:
         path: The YAML file.
+        base: In place of the base that it names.
+        data: In place of the data folder that it names.
 
     Raises:
         RecipeError: The file cannot be read, or has faults; the message lists all of them with their lines.
@@ -32,6 +34,8 @@ def read_workflow(path: Path) -> Workflow:
     except ValidationError as error:
         faults += explain(error, known_keys, (0,), "data, steps")
         raise located(path, faults, text) from error
+    given = {key: value for key, value in (("base", base), ("data", data)) if value is not None}
+    workflow = workflow.model_copy(update=given)
     faults += _check_steps(workflow)
     if faults:
         raise located(path, faults, text)
@@ -53,6 +57,8 @@ def _check_steps(workflow: Workflow) -> Iterator[Fault]:
     names = [step.name for step in workflow.steps]
     for number, step in enumerate(workflow.steps):
         place = (0, "steps", number)
+        if step.name == BASE and workflow.base is not None:
+            yield Fault((*place, "name"), f"expected another name than {BASE!r}, which is the workflow's base")
         if step.name in names[:number]:
             yield Fault((*place, "name"), f"expected the name {step.name!r} once, came again")
         for name in references(step):
@@ -62,6 +68,6 @@ def _check_steps(workflow: Workflow) -> Iterator[Fault]:
                 yield Fault(place, f"expected an encoder, came {name!r}, which is a report")
         part = step.part
         if isinstance(part, FinetunePart | BenchPart) and part.data is None and workflow.data is None:
-            yield Fault(place, f"expected data, at the top or in the step {step.name!r}, came none")
+            yield Fault(place, f"expected data, at the top, in the step {step.name!r} or as --data, came none")
         if isinstance(part, FinetunePart) and (part.task is None) == (part.unlabelled is None):
             yield Fault(place, f"expected task or unlabelled in the step {step.name!r}, came both or neither")

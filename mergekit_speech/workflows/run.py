@@ -18,7 +18,7 @@ from mergekit_speech.merging.merge import merge
 from mergekit_speech.reports.bench import bench
 from mergekit_speech.training.run_folder import read_json, write_json
 from mergekit_speech.workflows.read import references
-from mergekit_speech.workflows.schema import BenchPart, FinetunePart, MergePart, StepPart, Workflow
+from mergekit_speech.workflows.schema import BASE, BenchPart, FinetunePart, MergePart, StepPart, Workflow
 
 STATE = "workflow.json"
 Told = Callable[[str, bool], None]
@@ -97,12 +97,19 @@ def _verb(step: StepPart) -> str:
 
 def _digest(step: StepPart, workflow: Workflow, known: Mapping[str, str]) -> str:
     needed = {name: known[name] for name in references(step) if name in known}
-    content = {"step": step.model_dump(exclude_defaults=True), "data": workflow.data, "needed": needed}
+    content = {
+        "step": step.model_dump(exclude_defaults=True),
+        "base": workflow.base if BASE in references(step) else None,
+        "data": workflow.data,
+        "needed": needed,
+    }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _run(step: StepPart, workflow: Workflow, output: Path, names: set[str]) -> None:
     def find(name: str) -> str:
+        if name == BASE and workflow.base is not None:
+            return workflow.base
         return str(output / name) if name in names and name != step.name else name
 
     part, folder = step.part, output / step.name
@@ -131,6 +138,7 @@ def _finetune(part: FinetunePart, encoder: str, data: str, folder: Path) -> None
         evaluate_every=part.evaluate_every,
         head_only=0.0 if part.regular else part.head_only,
         precision=part.precision,
+        fold=part.fold,
         seed=part.seed,
         method=_method(part),
     )

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 # A file's keys cannot hold them, so that they can be told from keys in the places of faults.
 ONE, MANY = "\0one", "\0many"
+BASE = "base"
+"""What steps call the workflow's base, if it names one."""
 
 
 def _count(value: object) -> str:
@@ -55,6 +57,7 @@ class FinetunePart(Part):
     ema: float | None = Field(None, description="Decay of a moving average of the weights.")
     early: float | None = Field(None, description="Keep the encoder after this fraction of the steps too.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="Of the forward pass.")
+    fold: int | None = Field(None, description="Fold to leave out and test, for er; the first if none is given.")
     seed: int = Field(0, ge=0, description="Decides head, order and dropout.")
 
 
@@ -113,6 +116,7 @@ class StepPart(Part):
 class Workflow(Part):
     """A file for `msm run`."""
 
+    base: str | None = Field(None, description=f"A checkpoint that steps call {BASE!r}.")
     data: str | None = Field(None, description="The data folder of all steps.")
     steps: list[StepPart] = Field(min_length=1, description="In the order in which they are run.")
 

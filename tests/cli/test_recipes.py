@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from mergekit_speech import registry
 from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
-from mergekit_speech.merging.ready import ready_recipe, ready_recipes
+from mergekit_speech.merging.ready import RECIPES
 
 
 def run(*words: str) -> Result:
@@ -20,22 +20,22 @@ def run(*words: str) -> Result:
 def test_list() -> None:
     said = run()
     assert said.exit_code == 0
-    assert [line.split()[0] for line in said.stdout.splitlines()] == ready_recipes()
+    assert [line.split()[0] for line in said.stdout.splitlines()] == RECIPES.names()
     assert "speech_ft         Speech-FT: a quarter of the way from the base" in said.stdout
 
 
 def test_list_as_json() -> None:
     rows = json.loads(run("--json").stdout)["recipes"]
-    assert [row["name"] for row in rows] == ready_recipes()
+    assert [row["name"] for row in rows] == RECIPES.names()
     assert all(row["summary"].endswith(".") for row in rows)
 
 
 def test_recipe_is_printed_as_it_is() -> None:
-    assert run("ties").stdout == ready_recipe("ties")
+    assert run("ties").stdout == RECIPES.text("ties")
 
 
 def test_recipe_as_json() -> None:
-    assert json.loads(run("ties", "--json").stdout) == {"name": "ties", "recipe": ready_recipe("ties")}
+    assert json.loads(run("ties", "--json").stdout) == {"name": "ties", "recipe": RECIPES.text("ties")}
 
 
 def test_unknown_recipe() -> None:

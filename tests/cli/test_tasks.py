@@ -13,7 +13,7 @@ from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
 from mergekit_speech.registry import TASKS, Registry
 
-BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pr", "qbe", "sd", "sf", "sid"}
+BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pc", "pr", "qbe", "sd", "sf", "sid"}
 
 
 def invoke(*arguments: str) -> Result:
@@ -31,7 +31,16 @@ def test_list_shows_every_task_with_its_field() -> None:
 def test_list_as_json() -> None:
     listed = {row["name"]: row for row in json.loads(invoke("--json").stdout)["tasks"]}
     assert listed.keys() >= BUILT_IN
-    assert listed["pr"] == {"name": "pr", "title": "phoneme recognition", "field": "phones", "metrics": "PER"}
+    assert listed["sid"] == {
+        "name": "sid",
+        "title": "speaker identification",
+        "reads": "sid",
+        "field": "label",
+        "fine_tuning": "50,000 × 4 × 8 clips, lr 0.0001",
+        "metrics": "accuracy",
+    }
+    assert listed["ic"]["reads"] == "ic or slu"
+    assert listed["qbe"]["fine_tuning"] == "trains no head"
 
 
 def test_description_names_data_metrics_and_budgets() -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuning on tasks whose answers are no labels: a few steps on real recordings."""
+"""Fine-tuning on tasks whose answers are no label of the whole clip: a few steps on real recordings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.settings import FinetuneSettings
-from tests.tasks.few import few_conversations, few_speakers
+from tests.tasks.few import aligned_phones, few_conversations, few_speakers
 
 SETTINGS = FinetuneSettings(steps=2, learning_rate=1e-3, clips=2, accumulate=1, evaluate_every=1, head_only=0.4)
 
@@ -25,6 +25,13 @@ def test_diarization(speech: Path, tiny_hubert: Path, tmp_path: Path) -> None:
     data = few_conversations(speech, tmp_path / "data")
     report = finetune(tiny_hubert, task="sd", data=data, output=tmp_path / "run", settings=SETTINGS)
     assert 0 < report.test["der"] < 3
+
+
+def test_phonemes_of_frames(speech: Path, tiny_hubert: Path, tmp_path: Path) -> None:
+    data = aligned_phones(speech, tmp_path / "data")
+    report = finetune(tiny_hubert, task="pc", data=data, output=tmp_path / "run", settings=SETTINGS)
+    assert 0 <= report.test["acc"] < 1
+    assert (report.encoder / "model.safetensors").is_file()
 
 
 def test_query_by_example_cannot_be_learnt(tiny_hubert: Path, tmp_path: Path) -> None:

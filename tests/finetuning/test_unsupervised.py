@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch.nn import functional
 
 from mergekit_speech.encoders.codebook import Codebook, read_codebook
@@ -21,33 +21,13 @@ from mergekit_speech.layouts.convert import convert
 from mergekit_speech.pretraining.masking import Masking
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.manifest import read_manifest
+from tests.finetuning.conftest import CODE_DIM, CODES
 from tests.finetuning.test_run import StopAt
 
 SETTINGS = FinetuneSettings(
     steps=4, learning_rate=1e-3, clips=4, accumulate=1, evaluate_every=2, head_only=0.25, seed=3
 )
 SOUNDS = Unlabelled(("ks",), clusters=4)
-CODES, CODE_DIM = 5, 8
-
-
-@pytest.fixture(scope="module")
-def with_codebook(tiny_hubert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny HuBERT with a pre-training head, as a checkpoint of transformers keeps what it has no place for."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("codebook") / "encoder"
-    shutil.copytree(tiny_hubert, folder)
-    tensors = load_file(folder / "model.safetensors")
-    dim = load_encoder(tiny_hubert).dim
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        head = {
-            "final_proj.weight": torch.randn(CODE_DIM, dim),
-            "final_proj.bias": torch.randn(CODE_DIM),
-            "label_embs_concat": torch.randn(CODES, CODE_DIM),
-        }
-    save_file({**tensors, **head}, folder / "model.safetensors", metadata={"format": "pt"})
-    return folder
 
 
 def test_codebook_is_read_from_both_layouts(with_codebook: Path, tiny_hubert: Path, tmp_path: Path) -> None:

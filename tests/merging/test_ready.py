@@ -14,7 +14,7 @@ from mergekit_speech import merge_state_dicts
 from mergekit_speech.errors import RecipeError
 from mergekit_speech.merging.engine import run_plan
 from mergekit_speech.merging.plan import make_plan
-from mergekit_speech.merging.ready import ready_recipe, ready_recipes
+from mergekit_speech.merging.ready import RECIPES
 from mergekit_speech.merging.recipe_yaml import read_recipe
 from mergekit_speech.testing import tiny_checkpoint
 
@@ -41,7 +41,7 @@ def weights(name: str) -> dict[str, npt.NDArray[Any]]:
 
 
 def run(name: str) -> dict[str, npt.NDArray[Any]]:
-    text = ready_recipe(name)
+    text = RECIPES.text(name)
     for path, folder in PATHS.items():
         text = text.replace(f" {path}\n", f" {folder}\n")
     Path("recipe.yaml").write_text(text, encoding="utf-8")
@@ -57,12 +57,12 @@ def assert_same(merged: dict[str, npt.NDArray[Any]], *tuned: str, **params: Any)
 
 
 def test_what_is_shipped() -> None:
-    assert ready_recipes() == ["lines", "multitask_linear", "sequential", "speech_ft", "task_arithmetic", "ties"]
+    assert RECIPES.names() == ["lines", "multitask_linear", "sequential", "speech_ft", "task_arithmetic", "ties"]
 
 
-@pytest.mark.parametrize("name", ready_recipes())
+@pytest.mark.parametrize("name", RECIPES.names())
 def test_head_says_what_to_put_in_and_what_to_run(name: str) -> None:
-    head = ready_recipe(name).partition("\nmerge_method")[0]
+    head = RECIPES.text(name).partition("\nmerge_method")[0]
     assert all(line.startswith(("# ", "#", "name: ")) for line in head.splitlines())
     assert all(word in head for word in ("# Put in: base_model", "# Run:    msm ", f"{name}.yaml", "# Source: "))
 
@@ -102,4 +102,4 @@ def test_sequential_is_the_same_as_two_merges_on_disk() -> None:
 
 def test_unknown_name() -> None:
     with pytest.raises(RecipeError, match=r"expected a ready recipe, came .line. \(did you mean .lines.\?\); there"):
-        ready_recipe("line")
+        RECIPES.text("line")

@@ -46,6 +46,45 @@ def few_words(speech: Path, data: Path) -> Path:
     )
 
 
+def aligned_phones(speech: Path, data: Path) -> Path:
+    """Folder `pc`: twelve clips of each split, each with its phones spread evenly over it, for want of real times."""
+    rows = _each(_read(speech, "pr"), lambda row: row["split"], 12)
+    known = {phone for row in rows if row["split"] == "train" for phone in row["phones"]}
+    kept = [{**row, "alignment": _spread(row["phones"], row["duration"])} for row in rows if {*row["phones"]} <= known]
+    return _write(speech, data, "pc", kept)
+
+
+def few_texts(speech: Path, data: Path) -> Path:
+    """Folder `asr`: twenty training clips, and some clips of the other splits that have no other characters."""
+    rows = _each(_read(speech, "asr"), lambda row: row["split"], 20)
+    known = {letter for row in rows if row["split"] == "train" for letter in row["text"]}
+    kept = (row for row in rows if {*row["text"]} <= known)
+    return _write(speech, data, "asr", _each(kept, lambda row: row["split"], 20))
+
+
+def few_emotions(speech: Path, data: Path) -> Path:
+    """Folder `er`: two clips of each emotion and fold."""
+    return _write(speech, data, "er", _each(_read(speech, "er"), lambda row: (row["fold"], row["label"]), 2))
+
+
+def few_names(speech: Path, data: Path) -> Path:
+    """Folder `sid`: three speakers with two clips in each split."""
+    rows = _read(speech, "sid")
+    names = sorted({row["label"] for row in rows})[:3]
+    kept = (row for row in rows if row["label"] in names)
+    return _write(speech, data, "sid", _each(kept, lambda row: (row["split"], row["label"]), 2))
+
+
+def few_unlabelled(speech: Path, data: Path, name: str) -> Path:
+    """Folder NAME: four clips of Mandarin of each split."""
+    return _write(speech, data, name, _each(_read(speech, "unlabelled_zh"), lambda row: row["split"], 4))
+
+
+def _spread(phones: Sequence[str], duration: float) -> list[tuple[float, float, str]]:
+    step = duration / len(phones)
+    return [(place * step, (place + 1) * step, phone) for place, phone in enumerate(phones)]
+
+
 def _read(speech: Path, task: str) -> list[Row]:
     return [json.loads(line) for line in (speech / task / "manifest.jsonl").read_text().splitlines()]
 

@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from mergekit_speech.errors import DataError
-from mergekit_speech.tasks.parts.activity import Turn, as_fractions, as_frames, order_free_loss, read_turns
+from mergekit_speech.tasks.parts.activity import as_fractions, as_frames, order_free_loss, read_turns
+from mergekit_speech.tasks.parts.stretches import Stretch
 from tests.speech.corpus import make_clip
 
 
 def test_turns_are_read_in_order() -> None:
     clip = make_clip(duration=10.0, segments=[[0, 2.5, "B"], [2, 10.04, "A"]])
     # What ends a little behind the recording ends with it.
-    assert read_turns(clip, "segments") == [Turn(0.0, 2.5, "B"), Turn(2.0, 10.0, "A")]
+    assert read_turns(clip, "segments") == [Stretch(0.0, 2.5, "B"), Stretch(2.0, 10.0, "A")]
 
 
 @pytest.mark.parametrize("value", [None, [], "A", {"A": [0, 1]}])
@@ -37,7 +38,7 @@ def test_turn_that_is_none(row: list[object]) -> None:
 
 
 def test_frames_at_any_rate_by_hand() -> None:
-    turns = as_fractions([Turn(0, 5, "B"), Turn(4, 10, "A"), Turn(1, 3, "B")], duration=10)
+    turns = as_fractions([Stretch(0, 5, "B"), Stretch(4, 10, "A"), Stretch(1, 3, "B")], duration=10)
     # A comes first by name; the middle of each frame decides: 1, 3, 5, 7, 9 seconds.
     assert as_frames(turns, 5, 2).tolist() == [[0, 1], [0, 1], [1, 0], [1, 0], [1, 0]]
     assert as_frames(turns, 10, 2)[:, 0].tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
@@ -45,7 +46,7 @@ def test_frames_at_any_rate_by_hand() -> None:
 
 
 def test_one_speaker_leaves_the_other_column_silent() -> None:
-    assert as_frames(as_fractions([Turn(0, 1, "A")], duration=1), 3, 2).tolist() == [[1, 0]] * 3
+    assert as_frames(as_fractions([Stretch(0, 1, "A")], duration=1), 3, 2).tolist() == [[1, 0]] * 3
 
 
 def entropy(logit: float, target: int) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mergekit_speech.tasks.parts.activity import Turn
 from mergekit_speech.tasks.parts.diarization import Decision, Errors, choose, count_errors, turns_of
+from mergekit_speech.tasks.parts.stretches import Stretch
 
 
 def columns(*rows: str) -> np.ndarray:
@@ -28,31 +28,31 @@ def test_median_drops_what_is_short_and_bridges_gaps() -> None:
 
 def test_turns_by_hand() -> None:
     speech = columns("##..#", ".###.")
-    assert turns_of(speech, duration=10.0) == [Turn(0, 4, "0"), Turn(8, 10, "0"), Turn(2, 8, "1")]
+    assert turns_of(speech, duration=10.0) == [Stretch(0, 4, "0"), Stretch(8, 10, "0"), Stretch(2, 8, "1")]
     assert turns_of(columns("...", "..."), duration=1.0) == []
 
 
 def test_errors_by_hand() -> None:
-    spoken = [Turn(0, 5, "ann"), Turn(4, 8, "bob")]
-    said = [Turn(0, 4.5, "0"), Turn(5, 9, "1")]
+    spoken = [Stretch(0, 5, "ann"), Stretch(4, 8, "bob")]
+    said = [Stretch(0, 4.5, "0"), Stretch(5, 9, "1")]
     # Nobody is confused; ann's last half second and bob's first second are missed, a second is invented.
     assert count_errors(spoken, said, 10.0) == Errors(missed=1.5, false_alarm=1.0, confusion=0.0, speech=9.0)
 
 
 def test_confusion_is_counted_under_the_best_naming() -> None:
-    spoken = [Turn(0, 6, "ann"), Turn(6, 10, "bob")]
-    errors = count_errors(spoken, [Turn(0, 10, "1")], 10.0)
+    spoken = [Stretch(0, 6, "ann"), Stretch(6, 10, "bob")]
+    errors = count_errors(spoken, [Stretch(0, 10, "1")], 10.0)
     assert (errors.missed, errors.false_alarm, errors.confusion) == (0, 0, 4)
-    assert count_errors(spoken, [Turn(0, 6, "1"), Turn(6, 10, "0")], 10.0) == Errors(0, 0, 0, 10)
+    assert count_errors(spoken, [Stretch(0, 6, "1"), Stretch(6, 10, "0")], 10.0) == Errors(0, 0, 0, 10)
 
 
 def test_one_speaker_who_overlaps_herself_speaks_once() -> None:
-    assert count_errors([Turn(0, 5, "ann"), Turn(4, 8, "ann")], [], 10.0) == Errors(8, 0, 0, 8)
+    assert count_errors([Stretch(0, 5, "ann"), Stretch(4, 8, "ann")], [], 10.0) == Errors(8, 0, 0, 8)
 
 
 def test_more_speakers_than_columns_are_missed() -> None:
-    spoken = [Turn(0, 4, "ann"), Turn(0, 4, "bob"), Turn(0, 4, "cem")]
-    errors = count_errors(spoken, [Turn(0, 4, "0"), Turn(0, 4, "1")], 4.0)
+    spoken = [Stretch(0, 4, "ann"), Stretch(0, 4, "bob"), Stretch(0, 4, "cem")]
+    errors = count_errors(spoken, [Stretch(0, 4, "0"), Stretch(0, 4, "1")], 4.0)
     assert errors == Errors(missed=4, false_alarm=0, confusion=0, speech=12)
 
 

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from mergekit_speech.errors import DataError
-from mergekit_speech.tasks.parts.activity import Turn, read_turns
+from mergekit_speech.tasks.parts.activity import read_turns
 from mergekit_speech.tasks.parts.diarization import Decision
 from mergekit_speech.tasks.parts.labels import Labels
+from mergekit_speech.tasks.parts.stretches import Stretch
 from mergekit_speech.tasks.sd import CHUNK, TASK, Diarizer
 from tests.speech.corpus import make_clip, write_manifest
 
@@ -134,16 +135,16 @@ def test_padding_has_no_say() -> None:
     assert torch.equal(head(hidden, lengths)[1, :4], head(other, lengths)[1, :4])
 
 
-def _reference(path: Path) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = {}
+def _reference(path: Path) -> dict[str, list[Stretch]]:
+    turns: dict[str, list[Stretch]] = {}
     for line in path.read_text().splitlines():
         _, name, _, start, length, _, _, speaker, *_ = line.split()
-        turns.setdefault(name, []).append(Turn(float(start), float(start) + float(length), speaker))
+        turns.setdefault(name, []).append(Stretch(float(start), float(start) + float(length), speaker))
     return turns
 
 
-def close(one: Sequence[Turn], other: Sequence[Turn]) -> bool:
-    key = [sorted((turn.speaker, turn.start, turn.end) for turn in turns) for turns in (one, other)]
+def close(one: Sequence[Stretch], other: Sequence[Stretch]) -> bool:
+    key = [sorted((turn.label, turn.start, turn.end) for turn in turns) for turns in (one, other)]
     return all(a[0] == b[0] and abs(a[1] - b[1]) + abs(a[2] - b[2]) < 0.01 for a, b in zip(*key, strict=True))
 
 

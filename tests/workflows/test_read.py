@@ -42,7 +42,7 @@ def test_steps_keep_their_order_and_say_what_they_read(tmp_path: Path) -> None:
         ("name: pr25", "name: pr", "line 5: expected the name 'pr' once, came again"),
         ("tuned: pr,", "tuned: report,", "line 5: expected 'report' among the earlier steps, came 'pr25' before it is"),
         ("merge:", "marge:", "line 6: unknown key 'marge' (did you mean 'merge'?)"),
-        ("data: speech\n", "", "line 2: expected data, at the top or in the step 'pr', came none"),
+        ("data: speech\n", "", "line 2: expected data, at the top, in the step 'pr' or as --data, came none"),
         ("task: pr, ", "", "line 3: expected task or unlabelled in the step 'pr', came both or neither"),
         ("alpha: 0.25", "alpha: much", "line 6: alpha: "),
         ("steps:\n", "steps: []\nmore:\n", "line 2: steps: "),

@@ -1,10 +1,11 @@
-"""TIMIT: 39 phones, silence among them, with the usual dev speakers and core test; SA sentences are left out."""
+"""TIMIT: when each of 39 phones is said, silence among them; the usual dev speakers and core test; no SA sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from mergekit_speech.speech.clip import SAMPLE_RATE
 from mergekit_speech.speech.corpora.parts.corpus import Corpus, Entry, Folder, Line, Source, read_lines
 
 
@@ -29,22 +30,22 @@ def _spoken(source: Source, part: str) -> list[Path]:
 
 
 def _entry(path: Path, split: str, folded: Mapping[str, str]) -> Entry:
-    phones = [_phone(line, folded) for line in read_lines(path)]
     # The glottal stop has no counterpart among the 39.
-    fields = {"speaker": path.parent.name, "phones": [phone for phone in phones if phone]}
+    aligned = [stretch for stretch in (_stretch(line, folded) for line in read_lines(path)) if stretch[2]]
+    fields = {"speaker": path.parent.name, "phones": [phone for *_, phone in aligned], "alignment": aligned}
     return Entry(f"{path.parent.name}-{path.stem}", path.with_suffix(".WAV"), split, fields)
 
 
-def _phone(line: Line, folded: Mapping[str, str]) -> str:
+def _stretch(line: Line, folded: Mapping[str, str]) -> tuple[float, float, str]:
     match line.text.split():
-        case [_, _, phone] if phone in folded:
-            return folded[phone]
+        case [start, end, phone] if phone in folded and start.isdecimal() and end.isdecimal():
+            return int(start) / SAMPLE_RATE, int(end) / SAMPLE_RATE, folded[phone]
     raise line.fault("start, end and one of TIMIT's 61 phones")
 
 
 CORPUS = Corpus(
     title="TIMIT",
-    about="dev speakers, core test, 39 phones",
+    about="dev speakers, core test, 39 phones with their times",
     licence="LDC's",
     size="0.4 GB",
     url="https://catalog.ldc.upenn.edu/LDC93S1",

@@ -59,7 +59,7 @@ def _rows(task: DiarizationTask, name: str, clip: Clip, table: Path) -> list[Row
     path = _readable(clip, table.with_name(f"{table.stem}-{name}.wav"))
     turns = read_turns(clip, task.field)
     # s3prl's own loss knows two voices; the task scores them all.
-    heard = sorted({turn.speaker for turn in turns})[: len(SPEAKERS)]
+    heard = sorted({turn.label for turn in turns})[: len(SPEAKERS)]
     return [
         {
             "record_id": name,
@@ -67,12 +67,12 @@ def _rows(task: DiarizationTask, name: str, clip: Clip, table: Path) -> list[Row
             # What the manifest says may be more than there is.
             "duration": str(soundfile.info(path).duration),
             "utt_id": f"{name}-{place}",
-            "speaker": f"{name}-{heard.index(turn.speaker)}",
+            "speaker": f"{name}-{heard.index(turn.label)}",
             "start_sec": str(turn.start),
             "end_sec": str(turn.end),
         }
         for place, turn in enumerate(turns)
-        if turn.speaker in heard
+        if turn.label in heard
     ]
 
 

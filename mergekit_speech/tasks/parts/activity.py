@@ -3,65 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import permutations
 
 import torch
 from torch.nn import functional
 
 from mergekit_speech.encoders.encoder import frame_mask
-from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
-
-TOLERANCE = 0.1
-"""Seconds by which a segment may end behind its recording."""
+from mergekit_speech.tasks.parts.stretches import Stretch, read_stretches
 
 
-@dataclass(frozen=True)
-class Turn:
-    """A stretch in which somebody speaks.
-
-    Attributes:
-        start: Seconds from the recording's start.
-        end: Seconds.
-        speaker: Name.
-    """
-
-    start: float
-    end: float
-    speaker: str
-
-
-def read_turns(clip: Clip, field: str) -> list[Turn]:
-    """The turns of a recording, in the manifest's order.
+def read_turns(clip: Clip, field: str) -> list[Stretch]:
+    """Who speaks when in a recording: the labels are names of speakers.
 
     Raises:
-        DataError: The field is not a list of at least one `[start, end, speaker]` within the recording.
+        DataError: See `read_stretches`.
     """
-    value = clip.fields[field]
-    if not isinstance(value, list) or not value:
-        raise DataError(f"{clip.source}: {field} must be a list of [start, end, speaker], got {value!r:.60}")
-    return [_turn(row, clip, field) for row in value]
+    return read_stretches(clip, field, "speaker")
 
 
-def _turn(row: object, clip: Clip, field: str) -> Turn:
-    match row:
-        case [int() | float() as start, int() | float() as end, str(speaker)] if speaker:
-            if 0 <= start < end <= clip.duration + TOLERANCE:
-                return Turn(float(start), min(float(end), clip.duration), speaker)
-    raise DataError(
-        f"{clip.source}: {field} must hold [start, end, speaker] with seconds 0 ≤ start < end ≤"
-        f" {clip.duration:g}, got {row!r:.60}"
-    )
-
-
-def as_fractions(turns: Sequence[Turn], duration: float) -> torch.Tensor:
+def as_fractions(turns: Sequence[Stretch], duration: float) -> torch.Tensor:
     """Turns as rows of start, end and number of the speaker, shape `(turns, 3)`; times are parts of the recording.
 
     Speakers are numbered in the order of their names. Fractions need no frame rate: any encoder's frames fit.
     """
-    number = {name: place for place, name in enumerate(sorted({turn.speaker for turn in turns}))}
-    return torch.tensor([[turn.start / duration, turn.end / duration, number[turn.speaker]] for turn in turns])
+    number = {name: place for place, name in enumerate(sorted({turn.label for turn in turns}))}
+    return torch.tensor([[turn.start / duration, turn.end / duration, number[turn.label]] for turn in turns])
 
 
 def as_frames(turns: torch.Tensor, frames: int, speakers: int) -> torch.Tensor:

@@ -9,7 +9,7 @@ from itertools import permutations
 import numpy as np
 import numpy.typing as npt
 
-from mergekit_speech.tasks.parts.activity import Turn
+from mergekit_speech.tasks.parts.stretches import Stretch
 
 Probabilities = npt.NDArray[np.float32]
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
@@ -57,14 +57,14 @@ def _wrong_frames(said: npt.NDArray[np.bool_], spoken: npt.NDArray[np.bool_]) ->
     return int(np.maximum(said.sum(axis=1), spoken.sum(axis=1)).sum()) - right
 
 
-def turns_of(speech: npt.NDArray[np.bool_], duration: float) -> list[Turn]:
+def turns_of(speech: npt.NDArray[np.bool_], duration: float) -> list[Stretch]:
     """Turns of what was decided, shape `(frames, speakers)`, over a recording of `duration` seconds."""
     seconds = duration / len(speech)
     turns = []
     for number, column in enumerate(speech.T):
         (changes,) = np.diff(column.astype(np.int8), prepend=0, append=0).nonzero()
         spans = changes.reshape(-1, 2) * seconds
-        turns += [Turn(float(start), float(end), str(number)) for start, end in spans]
+        turns += [Stretch(float(start), float(end), str(number)) for start, end in spans]
     return turns
 
 
@@ -85,7 +85,7 @@ class Errors:
     speech: float
 
 
-def count_errors(spoken: Iterable[Turn], said: Iterable[Turn], duration: float) -> Errors:
+def count_errors(spoken: Iterable[Stretch], said: Iterable[Stretch], duration: float) -> Errors:
     """Compares turns under the best naming of the speakers, without a collar, overlapping speech included.
 
     Source: pyannote.metrics, set as SUPERB sets dscore (md-eval without `-c` and `-1`).
@@ -99,10 +99,10 @@ def count_errors(spoken: Iterable[Turn], said: Iterable[Turn], duration: float) 
     return Errors(count["missed detection"], count["false alarm"], count["confusion"], count["total"])
 
 
-def _annotation(turns: Iterable[Turn]) -> object:
+def _annotation(turns: Iterable[Stretch]) -> object:
     from pyannote.core import Annotation, Segment
 
     annotation = Annotation()
     for track, turn in enumerate(turns):
-        annotation[Segment(turn.start, turn.end), track] = turn.speaker
+        annotation[Segment(turn.start, turn.end), track] = turn.label
     return annotation.support()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mergekit_speech.merging.documents.json_schema import recipe_json_schema
-from mergekit_speech.merging.ready import ready_recipe, ready_recipes
+from mergekit_speech.merging.ready import RECIPES
 from mergekit_speech.registry import STRATEGIES
 
 TYPES: dict[str, type | tuple[type, ...]] = {
@@ -76,9 +76,9 @@ def object_errors(schema: Any, value: dict[str, Any], place: str) -> Iterator[st
         yield from errors(known.get(key, other or {}), item, f"{place}/{key}")
 
 
-@pytest.mark.parametrize("name", ready_recipes())
+@pytest.mark.parametrize("name", RECIPES.names())
 def test_shipped_recipes_are_valid(name: str) -> None:
-    for document in yaml.safe_load_all(ready_recipe(name)):
+    for document in yaml.safe_load_all(RECIPES.text(name)):
         assert list(errors(SCHEMA, document)) == []
 
 

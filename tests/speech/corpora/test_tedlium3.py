@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from mergekit_speech.errors import DataError
-from mergekit_speech.registry import TASKS
+from mergekit_speech.errors import DataError, SettingsError
+from mergekit_speech.registry import CORPORA, TASKS
+from mergekit_speech.speech.corpora.parts.corpus import Source
+from mergekit_speech.speech.corpora.parts.preparing import prepare
 from tests.speech.corpora.trees import prepared, rows, write
 from tests.speech.corpus import noise
 
@@ -47,3 +49,16 @@ def test_a_malformed_segment(tmp_path: Path) -> None:
     write(root / "TEDLIUM_release-3/legacy/dev/stm/dev_2010.stm", "dev_2010 1 dev zero 1.0 <o> words")
     with pytest.raises(DataError, match=r"dev_2010.stm:1: expected a talk, a channel, a speaker, start, end, a label"):
         prepared("tedlium3", root, tmp_path / "data")
+
+
+def test_the_first_hours_of_training(tmp_path: Path) -> None:
+    root, source = tedlium3(tmp_path / "in"), CORPORA.load("tedlium3")
+    path = root / "TEDLIUM_release-3/legacy/train/stm/train_2010.stm"
+    segments = [f"train_2010 1 train {start} {start + 0.25} <o,f0,male> word" for start in (0.0, 0.25, 0.5, 0.75)]
+    write(path, *segments)
+    named = Source("tedlium3", source.url, root)
+    counts = prepare(source, named, tmp_path / "data", train_hours=0.4 / 3600)
+    assert counts == {"asr": {"train": 2, "valid": 1, "test": 1}}
+    assert len(list((tmp_path / "data/asr/audio").glob("train*"))) == 2
+    with pytest.raises(SettingsError, match="expected hours of training speech above 0, came 0"):
+        prepare(source, named, tmp_path / "other", train_hours=0)

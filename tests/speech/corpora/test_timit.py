@@ -30,6 +30,9 @@ def test_phones_are_folded_and_speakers_split(tmp_path: Path) -> None:
         ("MDAB0-SX37", "test"),
     ]
     assert found[0]["phones"] == ["sil", "sh", "ih", "sil", "d", "sil"]
+    # The glottal stop from 30 to 40 has no counterpart.
+    assert found[0]["alignment"][2:4] == [[20 / 16000, 30 / 16000, "ih"], [40 / 16000, 50 / 16000, "sil"]]
+    assert TASKS.load("pc").splits(tmp_path / "data").test
     assert TASKS.load("pr").splits(tmp_path / "data").test
 
 

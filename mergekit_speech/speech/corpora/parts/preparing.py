@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from mergekit_speech.errors import DataError, SettingsError
@@ -23,6 +24,7 @@ def prepare(
     data: Path,
     folders: Sequence[str] = (),
     *,
+    train_hours: float | None = None,
     overwrite: bool = False,
     on_clip: Callable[[int, int], None] = lambda _done, _clips: None,
 ) -> dict[str, dict[str, int]]:
@@ -33,6 +35,7 @@ def prepare(
         source: Where it is.
         data: The data folder, made where there is none; its other folders stay as they are.
         folders: Which of the corpus' folders to make; all by default.
+        train_hours: Hours of the training split to keep, from its beginning; all by default.
         overwrite: Whether folders that are there are replaced.
         on_clip: Called with the number of clips done, and of all.
 
@@ -40,10 +43,12 @@ def prepare(
         Number of clips by folder and split.
 
     Raises:
-        SettingsError: The corpus has no such folder.
+        SettingsError: The corpus has no such folder, or `train_hours` is not above 0.
         DataError: The corpus is incomplete or malformed, or a recording cannot be read.
         OutputError: A folder exists and `overwrite` is not set, or cannot be written.
     """
+    if train_hours is not None and not train_hours > 0:
+        raise SettingsError(f"expected hours of training speech above 0, came {train_hours!r}")
     chosen = _choose(corpus, source.corpus, folders)
     for name in chosen:
         check_free(data / name, overwrite=overwrite)
@@ -52,6 +57,8 @@ def prepare(
     read = {name: corpus.folders[name](source) for name in chosen}
     _refuse_repeats(source, read)
     durations = _durations(source, [entry for folder in read.values() for entry in folder.entries], on_clip)
+    if train_hours is not None:
+        read = {name: _shorten(folder, durations, 3600 * train_hours) for name, folder in read.items()}
     with ExitStack() as stack:
         for name, folder in read.items():
             partial = stack.enter_context(whole_folder(data / name, overwrite=overwrite))
@@ -111,6 +118,18 @@ def _duration(path: Path) -> float | str:
     except (soundfile.LibsndfileError, RuntimeError) as fault:
         return f"cannot be decoded ({str(fault).splitlines()[0]})"
     return info.frames / info.samplerate if info.frames else "holds no samples"
+
+
+def _shorten(folder: Folder, durations: Mapping[Path, float], seconds: float) -> Folder:
+    """Ends the training split with the clip that fills up the seconds."""
+    kept, heard = list[Entry](), 0.0
+    for entry in folder.entries:
+        if entry.split == "train":
+            if heard >= seconds:
+                continue
+            heard += entry.cut[1] - entry.cut[0] if entry.cut else durations[entry.path]
+        kept.append(entry)
+    return replace(folder, entries=kept)
 
 
 def _write(folder: Folder, name: str, partial: Path, durations: Mapping[Path, float]) -> None:

@@ -1,0 +1,74 @@
+"""Writes the figures of the experiment into RESULTS.md; what they mean is written there by hand.
+
+python -m benchmarks.speech_ft.page
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.page import replaced
+from benchmarks.records import RESULTS
+from benchmarks.speech_ft.claims import CLAIMS, UNTESTED, Finding, find, read_scores
+
+PAGE = Path(__file__).with_name("RESULTS.md")
+NAME = "benchmarks.speech_ft.page"
+PLACE = RESULTS / "speech_ft"
+TITLES = {
+    "pr": "Fine-tuned on phoneme recognition",
+    "sid": "Fine-tuned on speaker identification",
+    "er": "Fine-tuned on emotion recognition",
+    "unlabelled_zh": "Continued pre-training on Mandarin",
+    "multitask": "Phoneme recognition and speaker identification, four ways",
+    "curve-pr": "From the base to the encoder tuned on phoneme recognition",
+    "curve-sid": "From the base to the encoder tuned on speaker identification",
+    "wav2vec2-pr": "wav2vec 2.0, fine-tuned on phoneme recognition",
+    "wav2vec2-sid": "wav2vec 2.0, fine-tuned on speaker identification",
+    "wavlm-pr": "WavLM, fine-tuned on phoneme recognition",
+    "wavlm-sid": "WavLM, fine-tuned on speaker identification",
+}
+
+
+def render(place: Path = PLACE) -> str:
+    """Write the claims, and a table of every comparison that was made."""
+    parts = ["## The claims", _claims(place)]
+    for name, title in TITLES.items():
+        parts += [f"## {title}", *_comparison(place / name)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _claims(place: Path) -> str:
+    scores = read_scores(place)
+    lines = ["| the paper's claim | difference of SUPERB scores | pairs | here |", "| --- | ---: | ---: | --- |"]
+    for claim in CLAIMS:
+        found = find(claim, scores)
+        lines.append(f"| {claim.text} | {_spell(found)} | {len(found.differences)} | {found.verdict} |")
+    return "\n".join(lines)
+
+
+def _spell(found: Finding) -> str:
+    if found.low is None:
+        return UNTESTED
+    return f"{statistics.fmean(found.differences):+.0f} ({found.low:+.0f} to {found.high:+.0f})"
+
+
+def _comparison(folder: Path) -> Iterator[str]:
+    if not (folder / "results.json").is_file():
+        yield "Not measured."
+        return
+    yield (folder / "table.md").read_text(encoding="utf-8").strip()
+    origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
+    place = f"{origin['machine']['cpu']}, {origin['machine']['cores']} cores"
+    yield f"Commit {origin['commit']}; {place}; [report](../results/speech_ft/{folder.name}/report.html)."
+
+
+def main(_arguments: Sequence[str] | None = None) -> None:
+    """Write the page anew."""
+    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), render(), NAME), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What the experiment's figures say of the paper's claims."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTED, Claim, find, read_scores
+from benchmarks.speech_ft.encoders import contenders, multitask
+from benchmarks.speech_ft.matrix import TASKS
+from benchmarks.speech_ft.page import TITLES, render
+
+CLAIM = Claim("a beats b", "a", "b", ("pr", "sid"))
+
+
+@pytest.mark.parametrize(
+    ("better", "verdict"), [([30.0, 31.0, 32.0], HOLDS), ([10.0, 9.0, 8.0], OPPOSITE), ([10.0, 30.0, 20.0], UNSEEN)]
+)
+def test_a_claim_is_judged_by_the_interval_of_paired_differences(better: list[float], verdict: str) -> None:
+    scores = {"pr": {"a": better, "b": [20.0, 20.0, 20.0]}, "sid": {"a": better, "b": [20.0, 20.5, 20.0]}}
+    found = find(CLAIM, scores)
+    assert len(found.differences) == 6
+    assert found.verdict == verdict
+
+
+def test_the_interval_is_that_of_students_t() -> None:
+    from scipy.stats import ttest_1samp
+
+    found = find(CLAIM, {"pr": {"a": [3.0, 5.0, 10.0], "b": [1.0, 1.0, 1.0]}})
+    expected = ttest_1samp([2.0, 4.0, 9.0], 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_what_was_not_run_is_not_judged() -> None:
+    assert find(CLAIM, {}).verdict == UNTESTED
+    assert find(CLAIM, {"pr": {"a": [1.0]}}).verdict == UNTESTED
+
+
+def test_claims_name_encoders_and_comparisons_that_there_are() -> None:
+    labels = {each.label for task in TASKS for each in contenders(task)} | {each.label for each in multitask()}
+    for claim in CLAIMS:
+        assert {claim.better, claim.worse} <= labels
+        assert set(claim.among) <= TITLES.keys()
+
+
+def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
+    assert render(tmp_path).count("Not measured.") == len(TITLES)
+    folder = tmp_path / "pr"
+    folder.mkdir()
+    (folder / "table.md").write_text("| a table |\n")
+    (folder / "origin.json").write_text(json.dumps({"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}}))
+    rows = [{"encoder": "Speech-FT", "values": [5.0, 6.0]}, {"encoder": "Stable-FT", "values": [1.0, 1.0]}]
+    (folder / "results.json").write_text(json.dumps({"score": {"figures": rows}}))
+    assert read_scores(tmp_path) == {"pr": {"Speech-FT": [5.0, 6.0], "Stable-FT": [1.0, 1.0]}}
+    page = render(tmp_path)
+    assert "| a table |" in page
+    assert "| Speech-FT generalizes better than Stable-FT alone (α = 1) | +4 (" in page
