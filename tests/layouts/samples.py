@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ CLASSES = {"hubert": "HubertModel", "wav2vec2": "Wav2Vec2Model", "wavlm": "WavLM
 KEYS = {"hubert": "model_weight", "wav2vec2": "model_weight", "wavlm": "model", "decoar2": "model"}
 BOTH = ("weight", "bias")
 KERNEL, GROUPS, BUCKETS, BANDS = 4, 2, 8, 80
+CTC: Shapes = {"lm_head.weight": (5, 8), "lm_head.bias": (5,)}
+"""The head of a task model."""
 
 
 @dataclass(frozen=True)
@@ -141,25 +143,37 @@ def draw(shapes: Shapes, seed: int, dtype: str = "float32") -> dict[str, Array]:
     return {name: random.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
 
 
+def tune(sample: Sample) -> Sample:
+    """An encoder tuned a little from another."""
+    return replace(sample, moved=0.01)
+
+
 def write_folder(
     folder: Path,
     sample: Sample,
     *,
+    weights: Mapping[str, Array] | None = None,
     prefix: str = "",
     heads: Shapes | None = None,
     head_seed: int = 7,
     dtype: str = "float32",
     old_weight_norm: bool = False,
 ) -> Path:
-    """Write it as transformers does, perhaps in a task model."""
+    """Write it as transformers does, perhaps in a task model, or with other weights."""
     folder.mkdir(parents=True)
     spell = antiquated if old_weight_norm else str
-    tensors = {f"{prefix}{spell(name)}": each for name, each in sample.weights(dtype).items()}
+    kept = sample.weights(dtype) if weights is None else weights
+    tensors = {f"{prefix}{spell(name)}": each for name, each in kept.items()}
     save_file(tensors | draw(heads or {}, head_seed), folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(sample.config(), indent=2) + "\n")
     if sample.family != "decoar2":
         (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": sample.large}) + "\n")
     return folder
+
+
+def write_task(folder: Path, sample: Sample, heads: Shapes = CTC, head_seed: int = 1) -> Path:
+    """Write it as transformers does, in a task model."""
+    return write_folder(folder, sample, prefix=f"{sample.family}.", heads=heads, head_seed=head_seed)
 
 
 def write_bin(folder: Path, sample: Sample) -> Path:

@@ -21,6 +21,7 @@ from mergekit_speech.merging.verify import verify_output
 from mergekit_speech.shards.reader import Weights
 from tests.layouts.samples import (
     BOTH,
+    CTC,
     KEYS,
     Array,
     Sample,
@@ -32,26 +33,18 @@ from tests.layouts.samples import (
     fairseq_name,
     fairseq_settings,
     read_folder,
+    tune,
     write_bin,
     write_fairseq,
     write_folder,
     write_run,
     write_s3prl,
     write_spin,
+    write_task,
 )
 
 ALPHA = 0.25
-CTC: Shapes = {"lm_head.weight": (5, 8), "lm_head.bias": (5,)}
 CLASSES: Shapes = {f"{part}.{leaf}": (3,) for part in ("projector", "classifier") for leaf in BOTH}
-
-
-def moved(sample: Sample) -> Sample:
-    """An encoder tuned from a sample."""
-    return replace(sample, moved=0.01)
-
-
-def write_task(path: Path, sample: Sample, heads: Shapes = CTC, head_seed: int = 1) -> Path:
-    return write_folder(path, sample, prefix=f"{sample.family}.", heads=heads, head_seed=head_seed)
 
 
 WRITERS: Mapping[str, Callable[[Path, Sample], Path]] = {
@@ -79,7 +72,7 @@ def canonical(path: Path) -> dict[str, Array]:
 
 def expected(sample: Sample) -> dict[str, Array]:
     a = np.float32(ALPHA)
-    tuned = moved(sample).weights()
+    tuned = tune(sample).weights()
     return {name: (np.float32(1) - a) * each + a * tuned[name] for name, each in sample.weights().items()}
 
 
@@ -88,7 +81,7 @@ def expected(sample: Sample) -> dict[str, Array]:
 def test_every_pair_of_layouts(of_base: str, of_tuned: str, tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = WRITERS[of_base](tmp_path / "base", sample)
-    tuned = WRITERS[of_tuned](tmp_path / "tuned", moved(sample))
+    tuned = WRITERS[of_tuned](tmp_path / "tuned", tune(sample))
     if {of_base, of_tuned} <= {"s3prl run", "Spin"}:
         with pytest.raises(Exception, match=r"expected settings of the encoder in .*base or in what .*; make a folder"):
             merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
@@ -110,7 +103,7 @@ def test_every_pair_of_layouts(of_base: str, of_tuned: str, tmp_path: Path) -> N
 def test_merging_and_converting_may_change_places(family: str, large: bool, tmp_path: Path) -> None:
     sample = Sample(family, large)
     base = write_s3prl(tmp_path / "base.pt", sample)
-    tuned = write_s3prl(tmp_path / "tuned.pt", moved(sample), head_seed=10)
+    tuned = write_s3prl(tmp_path / "tuned.pt", tune(sample), head_seed=10)
     merge(base, tuned, alpha=ALPHA, output=tmp_path / "merged")
     convert(tmp_path / "merged", tmp_path / "merged.pt", "s3prl")
     for path in (base, tuned):
@@ -127,7 +120,7 @@ def test_merging_and_converting_may_change_places(family: str, large: bool, tmp_
 
 def test_merging_and_converting_may_change_places_for_decoar2(tmp_path: Path) -> None:
     sample = Sample("decoar2")
-    base, tuned = write_folder(tmp_path / "base", sample), write_folder(tmp_path / "tuned", moved(sample))
+    base, tuned = write_folder(tmp_path / "base", sample), write_folder(tmp_path / "tuned", tune(sample))
     merge(base, tuned, alpha=ALPHA, output=tmp_path / "merged")
     for path in (base, tuned):
         convert(path, tmp_path / f"{path.name}.pt", "s3prl")
@@ -139,7 +132,7 @@ def test_merging_and_converting_may_change_places_for_decoar2(tmp_path: Path) ->
 def test_heads_that_all_have_are_merged(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_task(tmp_path / "base", sample, CTC, 1)
-    tuned = write_task(tmp_path / "tuned", moved(sample), CTC, 2)
+    tuned = write_task(tmp_path / "tuned", tune(sample), CTC, 2)
     report = merge(base, tuned, alpha=0.5, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     for name, one in draw(CTC, 1).items():
@@ -152,7 +145,7 @@ def test_heads_that_all_have_are_merged(tmp_path: Path) -> None:
 def test_other_heads_are_left_out(heads: Shapes, tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_task(tmp_path / "base", sample, CTC, 1)
-    tuned = write_task(tmp_path / "tuned", moved(sample), heads, 2)
+    tuned = write_task(tmp_path / "tuned", tune(sample), heads, 2)
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     assert all(np.array_equal(found[name], each) for name, each in draw(CTC, 1).items())
@@ -165,7 +158,7 @@ def test_what_only_pretraining_has_keeps_the_values_of_the_base(tmp_path: Path) 
     sample = Sample("wav2vec2")
     heads: Shapes = {"quantizer.codevectors": (1, 6, 2), "project_hid.weight": (4, 8), "project_q.weight": (4, 4)}
     base = write_task(tmp_path / "base", sample, heads, 1)
-    tuned = write_task(tmp_path / "tuned", moved(sample), heads, 2)
+    tuned = write_task(tmp_path / "tuned", tune(sample), heads, 2)
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     assert all(np.array_equal(found[name], each) for name, each in draw(heads, 1).items())
@@ -175,7 +168,7 @@ def test_what_only_pretraining_has_keeps_the_values_of_the_base(tmp_path: Path) 
 def test_mask_embedding_may_lack(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_folder(tmp_path / "base", sample)
-    tuned = write_task(tmp_path / "tuned", replace(moved(sample), lacks=("masked_spec_embed",)))
+    tuned = write_task(tmp_path / "tuned", replace(tune(sample), lacks=("masked_spec_embed",)))
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     assert report.kept == {"masked_spec_embed": "kept from the base, only for training with masks"}
     merge(tuned, base, alpha=ALPHA, output=tmp_path / "back")
@@ -185,7 +178,7 @@ def test_mask_embedding_may_lack(tmp_path: Path) -> None:
 def test_report_tells_the_names(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_folder(tmp_path / "base", sample)
-    tuned = write_s3prl(tmp_path / "tuned.pt", moved(sample))
+    tuned = write_s3prl(tmp_path / "tuned.pt", tune(sample))
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     (one, other) = report.namings
     assert (one.mapped, one.left_out, one.beside, one.family) == ({}, {}, {}, "hubert")
@@ -202,7 +195,7 @@ def test_report_tells_the_names(tmp_path: Path) -> None:
 def test_what_a_file_keeps_beside_is_told(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_s3prl(tmp_path / "base.pt", sample)
-    report = merge(base, write_folder(tmp_path / "tuned", moved(sample)), alpha=ALPHA, output=tmp_path / "out")
+    report = merge(base, write_folder(tmp_path / "tuned", tune(sample)), alpha=ALPHA, output=tmp_path / "out")
     assert report.namings[0].beside == dict.fromkeys(fairseq_heads(sample), "only for pre-training")
     beside: dict[str, Any] = load_file(tmp_path / "out" / "s3prl.safetensors")
     assert equal(beside, draw(fairseq_heads(sample), 9))
@@ -212,7 +205,7 @@ def test_run_that_was_tuned_from_a_file(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_s3prl(tmp_path / "base.pt", sample)
     (tmp_path / "run").mkdir()
-    write_folder(tmp_path / "run" / "encoder", moved(sample))
+    write_folder(tmp_path / "run" / "encoder", tune(sample))
     record = {"base": {"path": str(base), "digest": encoder_digest(base)}}
     (tmp_path / "run" / "record.json").write_text(json.dumps(record))
     report = merge(None, tmp_path / "run", alpha=ALPHA, output=tmp_path / "out")
@@ -224,7 +217,7 @@ def test_run_that_was_tuned_from_a_file(tmp_path: Path) -> None:
 def test_layers_that_are_kept_may_lack(tmp_path: Path) -> None:
     sample = Sample("hubert")
     base = write_folder(tmp_path / "base", sample)
-    tuned = write_folder(tmp_path / "tuned", replace(moved(sample), layers=1))
+    tuned = write_folder(tmp_path / "tuned", replace(tune(sample), layers=1))
     report = merge(base, tuned, alpha=ALPHA, keep=["encoder.layers.1.*"], output=tmp_path / "out")
     assert report.kept == {name: "kept from the base" for name in sample.shapes() if ".layers.1." in name}
 
@@ -233,7 +226,7 @@ def test_layers_that_are_kept_may_lack(tmp_path: Path) -> None:
 def test_folders_of_other_models_pair_by_stored_names(model_type: object, tmp_path: Path) -> None:
     sample = Sample("hubert")
     folders = []
-    for name, each in (("base", sample), ("tuned", moved(sample))):
+    for name, each in (("base", sample), ("tuned", tune(sample))):
         heads: Shapes = {"final_proj.weight": (2, 8)}
         folders.append(write_folder(tmp_path / name, each, prefix="x.", heads=heads, head_seed=len(name)))
         (folders[-1] / "config.json").write_text(json.dumps({"model_type": model_type}))
