@@ -112,7 +112,7 @@ def _similarity(document: Mapping[str, Any]) -> Figure:
     ]
     drawing = heat_map("Similarity to the base by layer and encoder", bands)
     data = _listings(document)[0].data
-    return Figure("similarity", "Darker is nearer to the base; 1 is the same.", drawing, KEYS, data)
+    return Figure("similarity", "The stronger the colour, the nearer to the base; 1 is the same.", drawing, KEYS, data)
 
 
 def _deviation(document: Mapping[str, Any]) -> Figure:
@@ -128,7 +128,7 @@ def _deviation(document: Mapping[str, Any]) -> Figure:
         for pair in document["pairs"]
         for part in pair["weights"]
     ]
-    return Figure("deviation", "Darker is farther from the base.", drawing, PARTS, data)
+    return Figure("deviation", "The stronger the colour, the farther from the base.", drawing, PARTS, data)
 
 
 def _distinct(items: Any) -> list[str]:

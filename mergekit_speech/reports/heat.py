@@ -22,7 +22,7 @@ class Band:
         heading: What is shown.
         columns: Name of each column.
         rows: Label and values of each row; None leaves a cell empty.
-        most: Value of the darkest colour; None takes the largest there is.
+        most: Value of the strongest colour; None takes the largest there is.
         digits: Places behind the point.
     """
 

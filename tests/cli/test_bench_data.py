@@ -169,14 +169,17 @@ def test_an_interrupted_bench_resumes_with_the_same_figures(data: Path, monkeypa
     assert figures_of(resumed) == figures_of(whole)
 
 
-def test_a_leak_is_told_once(data: Path, tiny_hubert: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["bench", "sweep"])
+def test_a_leak_is_told_once(data: Path, tiny_hubert: Path, tmp_path: Path, command: str) -> None:
     lines = [json.loads(line) for line in (data / MANIFEST).read_text().splitlines()]
     rows = [{**row, "fold": place // 3 % 3 + 1} for place, row in enumerate(lines)]
     (data / MANIFEST).write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     run = make_run(tiny_hubert, tmp_path / "run", 1)
     record = json.loads((run / "record.json").read_text())
     (run / "record.json").write_text(json.dumps({**record, "task": "er", "data": {"path": str(data), "fold": 1}}))
-    done = bench(data, str(run))
+    few = ("--tasks", "er", "--seeds", "0", "--steps", "2", "--batch", "4", "--accumulate", "1")
+    options = ("--data", str(data), "--output", str(tmp_path / "report"), *few)
+    done = CliRunner().invoke(main, [command, str(run), *options, *(("--alphas", "0,1") if command == "sweep" else ())])
     assert done.exit_code == 0, done.output
     said = " ".join(f"{done.stdout} {done.stderr}".split())
     assert said.count("its figures on er flatter it") == 1
