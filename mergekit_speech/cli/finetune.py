@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
 )
 @click.option("--seed", default=0, show_default=True, help="Decides head, order and dropout.")
+@click.option(
+    "--log-to",
+    type=click.Choice(["tensorboard", "wandb", "mlflow", "trackio", "none"]),
+    multiple=True,
+    default=["tensorboard"],
+    show_default=True,
+    help="Logger beside metrics.jsonl; repeatable.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --output, with the same options.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output.")
 @common_options
@@ -52,6 +60,7 @@ def command(
     head_only: float,
     precision: str,
     seed: int,
+    log_to: tuple[str, ...],
     resume: bool,
     overwrite: bool,
     **options: Any,
@@ -70,6 +79,8 @@ def command(
     from mergekit_speech.finetuning.run import aim_of, finetune
     from mergekit_speech.training.progress import ProgressLine
 
+    if "none" in log_to and len(log_to) > 1:
+        raise click.UsageError(f"--log-to none goes with no other, came {', '.join(log_to)}; leave it out")
     regular, method = read_method(**{name: options.pop(name) for name in METHOD})
     scenario = read_scenario(**options)
     with out.progress() as progress:
@@ -78,6 +89,7 @@ def command(
             data=data,
             output=output,
             fold=fold,
+            log_to=[name for name in log_to if name != "none"],
             observers=[ProgressLine(progress, *aim_of(scenario.get("task"), scenario.get("unlabelled")))],
             resume=resume,
             overwrite=overwrite,

@@ -191,6 +191,7 @@ def joint_lesson(
         learner=learner,
         feed=Feed(stream, lambda clips, number: JointBatch(turn := stream.turn(number), batches[turn](clips, number))),
         goal=GOAL,
+        valid=[clip for split in splits.values() for clip in split.valid],
         validate=lambda: _summarize(known, {name: each.validate() for name, each in examinations.items()}),
         test=lambda: _summarize(
             known, {name: known[name].figures(each.conclude()[1]) for name, each in examinations.items()}

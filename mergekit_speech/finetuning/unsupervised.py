@@ -22,6 +22,7 @@ from mergekit_speech.finetuning.supervised import describe_data
 from mergekit_speech.pretraining.codes import Codes, cluster, hidden_features, label
 from mergekit_speech.pretraining.masked_prediction import TEMPERATURE
 from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream, pad
 from mergekit_speech.speech.clip import Clip
@@ -175,6 +176,7 @@ def unlabelled_lesson(
         learner=learner,
         feed=Feed(ClipStream(train, BatchLimits(clips=settings.clips), settings.seed), batches),
         goal=GOAL,
+        valid=valid,
         validate=lambda: _measure(learner, batches, valid),
         test=lambda: _measure(learner, batches, test) if test else {},
         save_head=lambda folder: _save_head(learner.head, folder),
@@ -196,7 +198,7 @@ def _refuse_unmaskable(encoder: PretrainedEncoder) -> None:
 
 
 def _split(unlabelled: Unlabelled, data: Path, seed: int) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    clips: dict[Path, Clip] = {}
+    clips: dict[Recording, Clip] = {}
     for folder in unlabelled.folders:
         for clip in read_manifest(data, folder):
             clips.setdefault(clip.path, clip)

@@ -23,6 +23,7 @@ from mergekit_speech.training.events import EvaluationEvent, Observer, StepEvent
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
+from mergekit_speech.training.memory_use import peak_memory
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
@@ -142,7 +143,8 @@ class Loop:
         rate = settings.learning_rate * settings.rate(step, settings.steps)
         norm = self._update(rate, clips, step)
         audio = sum(clip.duration for clip in clips)
-        return StepEvent(step + 1, loss, rate, norm, audio, time.perf_counter() - started)
+        memory = peak_memory(self.accelerator.device)
+        return StepEvent(step + 1, loss, rate, norm, audio, time.perf_counter() - started, memory)
 
     def _backward_or_halve(self, step: int, batches: Sequence[tuple[Sequence[Clip], Any]]) -> float:
         try:

@@ -59,6 +59,7 @@ class FinetunePart(Part):
     precision: Literal["fp32", "bf16"] = Field("fp32", description="Of the forward pass.")
     fold: int | None = Field(None, description="Fold to leave out and test, for er; the first if none is given.")
     seed: int = Field(0, ge=0, description="Decides head, order and dropout.")
+    log_to: list[str] = Field(["tensorboard"], description="Of tensorboard, wandb, mlflow, trackio.")
 
 
 class MergePart(Part):

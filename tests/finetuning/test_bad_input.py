@@ -119,6 +119,19 @@ def test_joint_run_finds_out_before_it_replaces_anything_that_audio_is_gone(
     assert _digests(run) == before
 
 
+def test_run_that_an_undecodable_clip_ends_leaves_the_one_that_it_was_to_replace(
+    run: Path, tiny_hubert: Path, toy: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(toy, tmp_path / "data")
+    for path in data.glob("train*.wav"):
+        path.write_bytes(b"RIFF")
+    before = _digests(run)
+    result = _finetune(tiny_hubert, "ks", data, run, "--overwrite")
+    assert result.exit_code == 3, result.output
+    assert "cannot be decoded" in result.stderr
+    assert _digests(run) == before
+
+
 def test_run_of_another_task_is_not_taken_up(run: Path, tiny_hubert: Path, toy: Path) -> None:
     before = _digests(run)
     result = _finetune(tiny_hubert, "pr", toy, run, "--resume")

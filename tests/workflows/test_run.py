@@ -107,3 +107,9 @@ def test_dry_run_writes_nothing_and_faults_exit_with_two(file: Path, tmp_path: P
     said = CliRunner().invoke(main, ["run", str(bad), "--output", str(tmp_path / "out")])
     assert said.exit_code == 2
     assert "line 1: steps:" in said.stderr
+
+
+def test_loggers_may_change_and_a_step_stays_done(file: Path, done: Path, tmp_path: Path) -> None:
+    other = tmp_path / "workflow.yaml"
+    other.write_text(file.read_text().replace("ema: 0.9}", "ema: 0.9, log_to: []}"))
+    assert all(step.done_before for step in run_workflow(read_workflow(other), done))
