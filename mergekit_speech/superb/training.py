@@ -69,10 +69,10 @@ def train_probe(
 def try_probe(
     assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
 ) -> TriedProbe:
-    """Does the same without the test split, until that is asked for.
+    """Trains heads as `train_probe` does, and leaves the test split alone until it is asked for.
 
     Args:
-        assignment: As for `train_probe`, and so are the others.
+        assignment: What to learn, on what, how.
         encoder: Whose hidden states.
         states: Where they come from.
         seed: Decides head and order of clips.

@@ -112,7 +112,7 @@ def run_sweep(
         SettingsError: A setting is out of range or unknown, a grid is empty, or there are less GPUs than workers.
         StrategyError: A strategy, one of its settings or a task is unknown, out of range, or cannot be loaded.
         PairingError: Encoders do not hold the same parameters.
-        CheckpointError: An encoder cannot be built, or was hardly tuned from the base.
+        CheckpointError: An encoder cannot be built, or was tuned from another base.
         ShardError: An encoder's weights are damaged.
         DataError: A task's data cannot be used.
         EngineError: The cluster does not answer, or is gone.
