@@ -5,7 +5,8 @@ Reports, each with the commands that made it:
 - `base_encoder`: the shipped encoder probed on pr and sid beside its own random initialisation and log-mel features;
 - `speech_ft_pr`: the shipped encoder, tuned on pr (α = 1), and merged at α = 0.25, probed on pr, ks, sid and er;
 - `ten_tasks`: the same three encoders on all ten tasks;
-- `ten_tasks_s3prl`: the same by the engine s3prl, at the few steps that it can make in an hour.
+- `ten_tasks_s3prl`: the same by the engine s3prl, which has no query by example, at the few steps and on the few
+  validation and test clips of `benchmarks.engines`, since every step and validation encodes its clips anew.
 
 Run from the project's root: `python -m benchmarks.real_speech --data FOLDER`, with a folder such as the README
 describes. Runs are kept in --work; reports go to benchmarks/results/.
@@ -20,17 +21,21 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from benchmarks.engines import PLAN, reduce_data
 from benchmarks.origin import ROOT, commit, machine
 from mergekit_speech.demo import ENCODER
 
 RESULTS = ROOT / "benchmarks" / "results"
 # Steps and rate of each probe: for minutes of speech instead of hundreds of hours, and the same for every encoder.
 PROBES = {"pr": (400, "1e-2"), "ks": (1500, "3e-3"), "sid": (1500, "3e-3"), "er": (1500, "3e-3")}
+Plan = Mapping[str, tuple[int, str, int, int]]
+"""Steps, rate, clips, and steps between two validations of each task."""
 # The heads of asr and sf have 42 million weights, of which a CPU reads most again for each frame: they take some steps,
 # so that the whole path is run, and learn nothing that a figure could show.
-FEW = {
+FEW: Plan = {
     "pr": (400, "1e-2", 32, 16),
     "asr": (4, "1e-3", 4, 4),
     "ks": (1500, "3e-3", 32, 60),
@@ -41,17 +46,9 @@ FEW = {
     "ic": (1500, "3e-3", 32, 60),
     "sf": (4, "1e-3", 4, 4),
 }
-# Steps, rate, clips and steps between two validations; every step of s3prl encodes its clips anew.
-FEWEST = {
-    "pr": (30, "1e-2", 8, 15),
-    "asr": (4, "1e-3", 4, 4),
-    "ks": (60, "3e-3", 16, 20),
-    "sid": (30, "3e-3", 8, 15),
-    "asv": (12, "1e-3", 8, 12),
-    "sd": (12, "1e-3", 4, 6),
-    "er": (30, "3e-3", 8, 15),
-    "ic": (30, "3e-3", 8, 15),
-    "sf": (4, "1e-3", 4, 4),
+FEWEST: Plan = {
+    task: (numbers.steps, str(numbers.learning_rate), numbers.clips, numbers.steps // 2)
+    for task, numbers in PLAN.items()
 }
 TEN = ("pr", "asr", "ks", "qbe", "sid", "asv", "sd", "ic", "sf", "er")
 TUNE = ("--steps", "400", "--lr", "1e-3", "--batch", "16")
@@ -76,11 +73,11 @@ def bench(encoders: list[str], tasks: list[str], data: str, report: str) -> list
     return ["bench", *encoders, "--data", data, "--tasks", ",".join(tasks), "--output", report, *sizes]
 
 
-def bench_ten(encoders: list[str], data: str, report: str, plan: dict[str, tuple[int, str, int, int]]) -> list[str]:
-    """Spell the command that probes encoders on all ten tasks."""
+def bench_by(plan: Plan, encoders: list[str], tasks: Iterable[str], data: str, report: str) -> list[str]:
+    """Spell the command that probes encoders on tasks as a plan says."""
     steps, rates, clips, every = (",".join(f"{task}={plan[task][part]}" for task in plan) for part in range(4))
     sizes = ["--steps", steps, "--lr", rates, "--batch", clips, "--evaluate-every", every, "--accumulate", "1"]
-    return ["bench", *encoders, "--data", data, "--tasks", ",".join(TEN), "--output", report, *sizes]
+    return ["bench", *encoders, "--data", data, "--tasks", ",".join(tasks), "--output", report, *sizes]
 
 
 def base_encoder(data: str, _work: Path, report: str) -> list[list[str]]:
@@ -102,14 +99,16 @@ def speech_ft_pr(data: str, work: Path, report: str) -> list[list[str]]:
 def ten_tasks(data: str, work: Path, report: str) -> list[list[str]]:
     """Commands that fine-tune on pr, merge, and probe on everything."""
     *made, probed = speech_ft_pr(data, work, report)
-    return [*made, bench_ten(probed[1:4], data, report, FEW)]
+    return [*made, bench_by(FEW, probed[1:4], TEN, data, report)]
 
 
 def ten_tasks_s3prl(data: str, work: Path, report: str) -> list[list[str]]:
-    """The same by s3prl: one seed, one fold, few steps."""
+    """The same by s3prl: one seed, few steps, few clips."""
     *made, probed = speech_ft_pr(data, work, report)
-    few = ["--seeds", "0", "--folds", "1", "--engine", "s3prl"]
-    return [*made, [*bench_ten(probed[1:4], data, report, FEWEST), *few]]
+    for task in FEWEST:
+        reduce_data(Path(data), work / "few", task)
+    few = ["--seeds", "0", "--engine", "s3prl"]
+    return [*made, [*bench_by(FEWEST, probed[1:4], FEWEST, str(work / "few"), report), *few]]
 
 
 REPORTS = {

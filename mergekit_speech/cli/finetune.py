@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 @click.option("--compile", "compiled", is_flag=True, help="Compile the encoder: minutes at the start, faster steps.")
 @click.option("--workers", default=1, show_default=True, help="Threads that read clips ahead; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Decides head, order and dropout.")
+@click.option(
+    "--log-to",
+    type=click.Choice(["tensorboard", "wandb", "mlflow", "trackio", "none"]),
+    multiple=True,
+    default=["tensorboard"],
+    show_default=True,
+    help="Logger beside metrics.jsonl; repeatable.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --output, with the same options.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in --output.")
 @common_options
@@ -66,6 +74,7 @@ def command(
     compiled: bool,
     workers: int,
     seed: int,
+    log_to: tuple[str, ...],
     resume: bool,
     overwrite: bool,
     **options: Any,
@@ -84,6 +93,8 @@ def command(
     from mergekit_speech.finetuning.run import aim_of, finetune
     from mergekit_speech.training.progress import ProgressLine
 
+    if "none" in log_to and len(log_to) > 1:
+        raise click.UsageError(f"--log-to none goes with no other, came {', '.join(log_to)}; leave it out")
     regular, method = read_method(**{name: options.pop(name) for name in METHOD})
     scenario = read_scenario(**options)
     with out.progress() as progress:
@@ -92,6 +103,7 @@ def command(
             data=data,
             output=output,
             fold=fold,
+            log_to=[name for name in log_to if name != "none"],
             observers=[ProgressLine(progress, *aim_of(scenario.get("task"), scenario.get("unlabelled")))],
             resume=resume,
             overwrite=overwrite,

@@ -209,6 +209,7 @@ def joint_lesson(
             settings.workers,
         ),
         goal=GOAL,
+        valid=[clip for split in splits.values() for clip in split.valid],
         validate=lambda: _summarize(known, {name: each.validate() for name, each in examinations.items()}),
         test=lambda: _summarize(
             known, {name: known[name].figures(each.conclude()[1]) for name, each in examinations.items()}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mergekit_speech.finetuning.stable import StableLearner
+from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.loop import Evaluate
 from mergekit_speech.training.settings import Goal
@@ -21,6 +22,7 @@ class Lesson:
         learner: What is trained.
         feed: Its batches.
         goal: Picks the best checkpoint.
+        valid: The validation clips.
         validate: Gives the metrics of the validation clips.
         test: Gives those of the test clips; called once, at the end.
         save_head: Writes the head into an existing folder.
@@ -30,6 +32,7 @@ class Lesson:
     learner: StableLearner
     feed: Feed
     goal: Goal
+    valid: Sequence[Clip]
     validate: Evaluate
     test: Callable[[], Mapping[str, float]]
     save_head: Callable[[Path], None]

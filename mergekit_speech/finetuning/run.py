@@ -13,6 +13,7 @@ from mergekit_speech.encoders.pretrained import load_encoder, save_encoder
 from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.finetuning import joint, unsupervised
+from mergekit_speech.finetuning.distance import DistanceToBase
 from mergekit_speech.finetuning.early import EarlyCheckpoint
 from mergekit_speech.finetuning.joint import Mixture, joint_lesson
 from mergekit_speech.finetuning.lesson import Lesson
@@ -28,9 +29,10 @@ from mergekit_speech.shards.folder import whole_folder
 from mergekit_speech.tasks.parts.task import Task
 from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
+from mergekit_speech.training.loggers import TENSORBOARD, check_loggers, new_loggers
 from mergekit_speech.training.loop import Loop, Outcome
 from mergekit_speech.training.ranks import first, wait
-from mergekit_speech.training.recording import JsonLines, TensorBoard
+from mergekit_speech.training.recording import JsonLines
 from mergekit_speech.training.run_folder import RunFolder
 from mergekit_speech.training.settings import Goal
 from mergekit_speech.training.versions import versions
@@ -72,6 +74,7 @@ def finetune(
     mixture: Mixture = EVEN,
     settings: FinetuneSettings | None = None,
     fold: int | None = None,
+    log_to: Sequence[str] = (TENSORBOARD,),
     observers: Sequence[Observer] = (),
     resume: bool = False,
     overwrite: bool = False,
@@ -92,19 +95,21 @@ def finetune(
         mixture: How several tasks share the run.
         settings: How; None takes the task's own, the first one's of several, changed by `changes`.
         fold: Number of the fold to leave out and test, where a task has several; None leaves out the first.
-        observers: Told of every step, beside the files of the run.
+        log_to: Loggers beside `metrics.jsonl`: "tensorboard", "wandb", "mlflow", "trackio".
+        observers: Told of every step too.
         resume: Continue the run in `output`.
         overwrite: Replace the run in `output`.
         changes: Arguments of `FinetuneSettings.of`, such as `steps=2000`.
 
     Raises:
-        SettingsError: A setting is out of range, there is not one scenario, or the run to resume was started
-            differently.
+        SettingsError: A setting is out of range, there is not one scenario, a logger is unknown or not installed, or
+            the run to resume was started differently.
         CheckpointError: `base` is not an encoder.
         DataError: The data cannot be used.
         OutputError: `output` is taken, another process writes it, or the disk is full.
         Interrupted: Ctrl-C; `resume` continues.
     """
+    check_loggers(log_to)
     tasks = _load_tasks(task, unlabelled)
     chosen = settings or FinetuneSettings.of(tasks[0].tuning if tasks else BUDGET, **changes)
     chosen.loop()
@@ -122,8 +127,11 @@ def finetune(
     if chosen.compiled:
         compile_encoder(encoder)
     with folder.held():
-        folder.open(_record(base, lesson, chosen), resume=resume, overwrite=overwrite)
-        loop = _loop(lesson, chosen, folder, [*_keepers(lesson.learner, chosen, folder, base), *observers])
+        record = _record(base, lesson, chosen)
+        folder.open(record, resume=resume, overwrite=overwrite)
+        told = [JsonLines(folder.metrics), *new_loggers(log_to, folder, record), *observers]
+        keepers = _keepers(lesson.learner, chosen, folder, base)
+        loop = _loop(lesson, chosen, folder, [*keepers, DistanceToBase(lesson.learner, lesson.valid, told)])
         return _conclude(folder, lesson, base, loop.run(resume=resume))
 
 
@@ -170,9 +178,8 @@ def _write_encoder(learner: StableLearner, folder: Path, base: Path) -> None:
 
 
 def _loop(lesson: Lesson, settings: FinetuneSettings, folder: RunFolder, observers: Sequence[Observer]) -> Loop:
-    files: list[Observer] = [JsonLines(folder.metrics), TensorBoard(folder.events)]
     checkpoints = DiskCheckpoints(folder.checkpoints)
-    watching = [*files, *observers] if first() else _averages(lesson.learner)
+    watching = observers if first() else _averages(lesson.learner)
     return Loop(lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, watching)
 
 

@@ -71,6 +71,7 @@ def task_lesson(
         learner=learner,
         feed=Feed(stream, TaskBatches(task, labels, audio, settings.seed), settings.workers),
         goal=goal_of(task),
+        valid=splits.valid,
         validate=examination.validate,
         test=lambda: task.figures(examination.conclude()[1]),
         save_head=lambda folder: save_head(learner.head, labels, folder),

@@ -23,10 +23,11 @@ from mergekit_speech.finetuning.supervised import describe_data
 from mergekit_speech.pretraining.codes import Codes, cluster, hidden_features, label
 from mergekit_speech.pretraining.masked_prediction import TEMPERATURE
 from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import ClipStream, chance, pad, widen
 from mergekit_speech.speech.clip import Clip
-from mergekit_speech.speech.manifest import read_manifest
+from mergekit_speech.speech.manifest import read_manifest, refuse_absent
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.ranks import gathered, share
@@ -185,6 +186,7 @@ def unlabelled_lesson(
     _refuse_unmaskable(encoder)
     train, valid, test = _split(unlabelled, data, settings.seed)
     audio, everything = AudioStore(), [*train, *valid, *test]
+    refuse_absent(everything)
     book = _find_codebook(base, unlabelled)
     codes, head = _label(encoder, book, unlabelled, everything, audio, settings.seed)
     learner = ContinuedPretraining(encoder, head, settings.thaw, settings.method)
@@ -193,6 +195,7 @@ def unlabelled_lesson(
         learner=learner,
         feed=Feed(ClipStream(train, settings.limits, settings.seed), batches, settings.workers),
         goal=GOAL,
+        valid=valid,
         validate=lambda: _measure(learner, batches, valid),
         test=lambda: _measure(learner, batches, test) if test else {},
         save_head=lambda folder: _save_head(learner.head, folder),
@@ -214,7 +217,7 @@ def _refuse_unmaskable(encoder: PretrainedEncoder) -> None:
 
 
 def _split(unlabelled: Unlabelled, data: Path, seed: int) -> tuple[list[Clip], list[Clip], list[Clip]]:
-    clips: dict[Path, Clip] = {}
+    clips: dict[Recording, Clip] = {}
     for folder in unlabelled.folders:
         for clip in read_manifest(data, folder):
             clips.setdefault(clip.path, clip)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ import torch
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.encoders.spectra import mfcc_with_deltas
 from mergekit_speech.errors import SettingsError
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import WaveBatch, pad
 from mergekit_speech.speech.clip import Clip
 
 Features = npt.NDArray[np.float32]
-Codes = Mapping[Path, npt.NDArray[np.int64]]
+Codes = Mapping[Recording, npt.NDArray[np.int64]]
 """For each clip's path: the code of each frame, shape `(frames,)`."""
 Extract = Callable[[WaveBatch], torch.Tensor]
 """Gives frame features of a batch of one clip, shape `(1, frames, dim)`, one frame for each of the encoder's."""

@@ -86,23 +86,17 @@ def pretrain(
         overwrite: Replace the run in `output`.
 
     Raises:
-        OutputError: `output` is taken, or the disk is full.
+        OutputError: `output` is taken, another process writes it, or the disk is full.
         DataError: A clip cannot be used, or the loss is not finite.
         Interrupted: Ctrl-C; `resume` continues.
     """
     folder = RunFolder(output)
     record = {"kind": "pretrain", "settings": asdict(settings), "clips": len(clips), "versions": versions()}
-    folder.open(record, resume=resume, overwrite=overwrite)
-    valid, train = _split(clips, settings.seed)
-    job = _Job(settings, AudioStore(2 << 30), train, valid, folder, observers, resume)
-    results: list[dict[str, float]] = []
-    encoder: PretrainedEncoder | None = None
-    for number in range(len(settings.rounds)):
-        encoder, outcome = _round(job, number, encoder)
-        results.append({"step": outcome.best_step, **outcome.best})
-    with whole_folder(folder.encoder, overwrite=True) as partial:
-        shutil.copytree(_encoder_folder(folder, len(settings.rounds) - 1), partial, dirs_exist_ok=True)
-    folder.finish({"rounds": results, "hours": sum(clip.duration for clip in clips) / 3600})
+    with folder.held():
+        folder.open(record, resume=resume, overwrite=overwrite)
+        valid, train = _split(clips, settings.seed)
+        results = _train(_Job(settings, AudioStore(2 << 30), train, valid, folder, observers, resume))
+        folder.finish({"rounds": results, "hours": sum(clip.duration for clip in clips) / 3600})
     return PretrainReport(folder.encoder, results)
 
 
@@ -110,6 +104,17 @@ def fresh_encoder(shape: EncoderShape, seed: int) -> PretrainedEncoder:
     """Builds an encoder of the shape with random weights."""
     family = family_of(shape.family, "the shape")
     return new_encoder(shape.config(), family, normalize=shape.norm == "layer", seed=seed)
+
+
+def _train(job: _Job) -> list[dict[str, float]]:
+    results: list[dict[str, float]] = []
+    encoder: PretrainedEncoder | None = None
+    for number in range(len(job.settings.rounds)):
+        encoder, outcome = _round(job, number, encoder)
+        results.append({"step": outcome.best_step, **outcome.best})
+    with whole_folder(job.folder.encoder, overwrite=True) as partial:
+        shutil.copytree(_encoder_folder(job.folder, len(results) - 1), partial, dirs_exist_ok=True)
+    return results
 
 
 def _split(clips: Sequence[Clip], seed: int) -> tuple[list[Clip], list[Clip]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mergekit_speech.errors import DataError
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import manifest_folders, read_manifest
 
@@ -34,7 +35,7 @@ def pretraining_clips(data: Path, folders: Sequence[str], held_out_speakers: Seq
         if not _trains(clip)
         for speaker in _speakers(clip)
     }
-    chosen: dict[Path, Clip] = {}
+    chosen: dict[Recording, Clip] = {}
     for name in folders:
         for clip in manifests.get(name) or read_manifest(data, name):
             if _trains(clip) and clip.path not in held_out and strangers.isdisjoint(_speakers(clip)):

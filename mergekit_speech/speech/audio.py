@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from io import BytesIO
 from pathlib import Path
 from threading import Lock
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mergekit_speech.errors import DataError
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 
 Waveform = npt.NDArray[np.float32]
@@ -23,8 +25,8 @@ _log = logging.getLogger(__name__)
 _known = {(SAMPLE_RATE, 1)}
 
 
-def read_audio(path: Path) -> Waveform:
-    """Reads a recording of any rate and channel count that libsndfile knows.
+def read_audio(path: Recording) -> Waveform:
+    """Reads a recording, on this machine or elsewhere, of any rate and channel count that libsndfile knows.
 
     The first one of a rate and channel count that has to be converted is logged.
 
@@ -32,14 +34,16 @@ def read_audio(path: Path) -> Waveform:
         Samples in [-1, 1], float32, shape `(samples,)`, at 16 kHz; channels are averaged.
 
     Raises:
-        DataError: The file is absent, cannot be decoded, is shorter than a frame, or holds samples that are not finite.
+        DataError: The recording is absent, cannot be read or decoded, is shorter than a frame, or holds samples that
+            are not finite.
     """
     import soundfile
 
-    if not path.is_file():
+    if isinstance(path, Path) and not path.is_file():
         raise DataError(f"clip {path} does not exist: check the manifest's path and the data folder")
+    file = path if isinstance(path, Path) else BytesIO(path.read_bytes())
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as fault:
         raise DataError(
             f"clip {path} cannot be decoded ({str(fault).splitlines()[0]}): replace it or drop it"
@@ -60,7 +64,7 @@ def read_audio(path: Path) -> Waveform:
     return mono
 
 
-def _tell(path: Path, rate: int, channels: int) -> None:
+def _tell(path: Recording, rate: int, channels: int) -> None:
     if (rate, channels) not in _known:
         _known.add((rate, channels))
         _log.warning(
@@ -96,7 +100,7 @@ class AudioStore:
             budget: Bytes of decoded audio to keep (64,000 a second).
         """
         self._left = budget
-        self._kept: dict[tuple[Path, float], Waveform] = {}
+        self._kept: dict[tuple[Recording, float], Waveform] = {}
         # Several threads read at a time.
         self._keeping = Lock()
 

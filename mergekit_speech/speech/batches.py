@@ -94,13 +94,14 @@ class ClipStream:
     Batches come from lhotse's bucketing sampler, so that clips of a batch have similar lengths, unless they are few.
     """
 
-    def __init__(self, clips: Sequence[Clip], limits: BatchLimits, seed: int) -> None:
+    def __init__(self, clips: Sequence[Clip], limits: BatchLimits, seed: int, *, bucketed: bool = True) -> None:
         """Prepares the stream.
 
         Args:
             clips: What to draw from; each clip once an epoch.
             limits: Size of a batch.
             seed: Decides the order, together with the epoch.
+            bucketed: Whether clips of a batch have similar lengths; else they meet by chance.
 
         Raises:
             DataError: There is no clip, or one alone is longer than the limit in seconds.
@@ -111,6 +112,7 @@ class ClipStream:
         self._clips = {clip.source: clip for clip in clips}
         self._limits = limits
         self._seed = seed
+        self._bucketed = bucketed
 
     def batches(self, start: Position = START) -> Iterator[tuple[Position, list[Clip]]]:
         """Yields batches for ever, each with the position that comes after it."""
@@ -151,7 +153,7 @@ class ClipStream:
         size = {"max_duration": limits.seconds, "max_cuts": limits.clips, "shuffle": True, "seed": self._seed}
         # Whole batches in every process: the training loop shares them out itself.
         size |= {"world_size": 1, "rank": 0}
-        buckets = min(MOST_BUCKETS, len(self._clips) // CLIPS_IN_BUCKET)
+        buckets = min(MOST_BUCKETS, len(self._clips) // CLIPS_IN_BUCKET) if self._bucketed else 0
         # lhotse cannot cut a handful of clips into buckets.
         if buckets < 2:
             return DynamicCutSampler(cuts, **size)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from mergekit_speech.speech.address import Recording
 
 SAMPLE_RATE = 16_000
 """Hz; every encoder family and task here works at this rate."""
@@ -17,7 +18,7 @@ class Clip:
 
     Attributes:
         id: Unique within its manifest.
-        path: The audio file.
+        path: The audio file, or where else the recording lies.
         duration: Seconds.
         split: Name of the split, such as `train`, `valid` or `test`.
         fields: Everything else on the manifest's line: labels, speaker, text.
@@ -26,7 +27,7 @@ class Clip:
     """
 
     id: str
-    path: Path
+    path: Recording
     duration: float
     split: str
     fields: Mapping[str, Any]

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from mergekit_speech.errors import DataError
+from mergekit_speech.speech.address import REMOTE, Address, Recording, find_absent
 from mergekit_speech.speech.clip import Clip
 
 CLIP_FIELDS = ("id", "path", "duration", "split")
+BYTES = "bytes"
+"""Field of a recording that is a part of its file, such as a tar file: its first byte, and how many."""
 
 
 def read_manifest(data: Path, folder: str, fields: Sequence[str] = ()) -> list[Clip]:
@@ -52,12 +55,14 @@ def manifest_folders(data: Path) -> list[str]:
 
 
 def refuse_absent(clips: Sequence[Clip]) -> None:
-    """Refuses clips whose recording is gone, before a long run finds out; nothing is decoded.
+    """Refuses clips whose recording is known to be gone, before a long run finds out; nothing is decoded.
 
     Raises:
-        DataError: A clip's file does not exist; the message names the first and counts all.
+        DataError: A clip's file does not exist; the message names the first and counts all. Or a store of recordings
+            cannot be reached.
     """
-    absent = [clip for clip in clips if not clip.path.is_file()]
+    gone = find_absent(clip.path for clip in clips)
+    absent = [clip for clip in clips if clip.path in gone]
     if absent:
         raise DataError(
             f"{absent[0].source}: clip {absent[0].path} does not exist ({len(absent)} of {len(clips)} clips have no"
@@ -77,10 +82,10 @@ def _clip(data: Path, line: bytes, source: str, fields: Sequence[str]) -> Clip:
         raise DataError(f"{source}: missing field{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}")
     return Clip(
         id=_name(row["id"], "id", source),
-        path=data / _name(row["path"], "path", source),
+        path=_recording(data, _name(row["path"], "path", source), row.get(BYTES), source),
         duration=_duration(row["duration"], source),
         split=_name(row["split"], "split", source),
-        fields={name: value for name, value in row.items() if name not in CLIP_FIELDS},
+        fields={name: value for name, value in row.items() if name not in (*CLIP_FIELDS, BYTES)},
         source=source,
     )
 
@@ -104,6 +109,16 @@ def _name(value: Any, field: str, source: str) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise DataError(f"{source}: {field} must be a string, got {value!r:.60}")
     return str(value)
+
+
+def _recording(data: Path, path: str, part: Any, source: str) -> Recording:
+    where = path if REMOTE in path else str(data / path)
+    if part is None:
+        return Address(where) if REMOTE in path else Path(where)
+    match part:
+        case [int(start), int(size)] if not any(isinstance(each, bool) for each in part) and start >= 0 < size:
+            return Address(where, start, size)
+    raise DataError(f"{source}: {BYTES} must be the first byte and the number of bytes, got {part!r:.60}")
 
 
 def _duration(value: Any, source: str) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from mergekit_speech.errors import DataError, SettingsError
 from mergekit_speech.registry import TASKS
 from mergekit_speech.speech.clip import Clip
+from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.superb.settings import Overrides, ProbeSettings
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.splits import Splits
@@ -91,9 +92,7 @@ def _read(data: Path, task: Task, settings: ProbeSettings | None, most: int | No
     try:
         folds = tuple(Fold(splits, task.labels(splits.train)) for splits in task.folds(data)[:most])
         assignment = Assignment(task, folds, settings, _digest(data, task))
-        for clip in assignment.clips:
-            if not clip.path.is_file():
-                raise DataError(f"{clip.source}: clip {clip.path} does not exist: check the path and the data folder")
+        refuse_absent(assignment.clips)
     except DataError as fault:
         raise DataError(f"task {task.name!r}: {fault}") from fault
     return assignment

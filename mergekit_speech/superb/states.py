@@ -14,6 +14,7 @@ from blake3 import blake3
 
 from mergekit_speech.encoders.encoder import Encoder
 from mergekit_speech.errors import CheckpointError, DataError
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.superb.hearing import arithmetic, hear
 from mergekit_speech.superb.segment import Array
@@ -67,7 +68,7 @@ class StateStore:
         root = folder or Path(self._temporary.name if self._temporary else "")
         self._frames = Shelf(root, name, budget, damaged)
         self._means = Shelf(root / "means", name, sys.maxsize, damaged)
-        self._keys: dict[tuple[Path, float], str] = {}
+        self._keys: dict[tuple[Recording, float], str] = {}
 
     def missing(self, frames: Iterable[Clip], means: Iterable[Clip] = ()) -> int:
         """How many recordings have no states here, or no mean of them where that is all one needs."""

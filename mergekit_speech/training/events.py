@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -19,6 +19,7 @@ class StepEvent:
         audio_seconds: Audio in the step's batches, seconds.
         seconds: Wall time of the step, seconds.
         waited: Part of it that went by until the batches were there, seconds.
+        memory: Most bytes in use so far; see `training.memory_use.peak_memory`.
     """
 
     step: int
@@ -28,6 +29,7 @@ class StepEvent:
     audio_seconds: float
     seconds: float
     waited: float = 0.0
+    memory: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,13 @@ class EvaluationEvent:
         step: Steps done.
         metrics: Name → value.
         best: Whether it is the best so far among those that may win.
+        base: How far the encoder is from its base, name → value; empty where it has none.
     """
 
     step: int
     metrics: Mapping[str, float]
     best: bool
+    base: Mapping[str, float] = field(default_factory=dict)
 
 
 class Observer(Protocol):

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ from mergekit_speech.training.events import EvaluationEvent, Observer, StepEvent
 from mergekit_speech.training.feed import Feed, own
 from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
+from mergekit_speech.training.memory_use import peak_memory
 from mergekit_speech.training.ranks import gathered, launched, on_cpu, processes, share
 from mergekit_speech.training.settings import Goal, LoopSettings
 
@@ -162,7 +164,10 @@ class Loop:
             # which parameters may move.
             self._model = self.learner
             self.accelerator.free_memory()
-            self._model = self.accelerator.prepare_model(self.learner)
+            with warnings.catch_warnings():
+                # The option's successor would send averages around, which are alike everywhere.
+                warnings.filterwarnings("ignore", message=".*broadcast_buffers")
+                self._model = self.accelerator.prepare_model(self.learner)
             self._model.train()
 
     def _step(self, step: int, batches: Iterator[Batch]) -> StepEvent:
@@ -177,7 +182,8 @@ class Loop:
         self._update(rate)
         audio, took = sum(_seconds(clips) for clips, _ in heard), time.perf_counter() - started
         self._waited, self._spent = self._waited + waited, self._spent + took
-        return StepEvent(step + 1, loss, rate, norm, audio, took, waited)
+        memory = peak_memory(self.accelerator.device)
+        return StepEvent(step + 1, loss, rate, norm, audio, took, waited, memory)
 
     def _take(self, batches: Iterator[Batch]) -> Sequence[Batch]:
         taken: list[Batch] = []

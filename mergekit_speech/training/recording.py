@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from mergekit_speech.training.events import EvaluationEvent, StepEvent
+from mergekit_speech.training.scalars import evaluation_scalars, step_scalars
 
 
 class JsonLines:
@@ -38,12 +40,14 @@ class JsonLines:
                 "audio_seconds": event.audio_seconds,
                 "seconds": event.seconds,
                 "waited": event.waited,
+                "memory": event.memory,
             }
         )
 
     def evaluated(self, event: EvaluationEvent) -> None:
         """See `Observer.evaluated`."""
-        self._write({"step": event.step, "valid": dict(event.metrics), "best": event.best})
+        base = {"base": dict(event.base)} if event.base else {}
+        self._write({"step": event.step, "valid": dict(event.metrics), **base, "best": event.best})
 
     def close(self) -> None:
         """See `Observer.close`."""
@@ -72,17 +76,17 @@ class TensorBoard:
 
     def stepped(self, event: StepEvent) -> None:
         """See `Observer.stepped`."""
-        self._writer.add_scalar("train/loss", event.loss, event.step)
-        self._writer.add_scalar("train/learning_rate", event.learning_rate, event.step)
-        self._writer.add_scalar("train/gradient_norm", event.gradient_norm, event.step)
-        self._writer.add_scalar("train/audio_per_second", event.audio_seconds / event.seconds, event.step)
+        self._add(step_scalars(event), event.step)
 
     def evaluated(self, event: EvaluationEvent) -> None:
         """See `Observer.evaluated`."""
-        for name, value in event.metrics.items():
-            self._writer.add_scalar(f"valid/{name}", value, event.step)
+        self._add(evaluation_scalars(event), event.step)
 
     def close(self) -> None:
         """See `Observer.close`."""
         if self._writer is not None:
             self._writer.close()
+
+    def _add(self, scalars: Mapping[str, float], step: int) -> None:
+        for name, value in scalars.items():
+            self._writer.add_scalar(name, value, step)

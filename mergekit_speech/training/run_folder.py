@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +13,12 @@ from typing import Any
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
 from mergekit_speech.training.disk import report_full_disk
 from mergekit_speech.training.ranks import first, wait
-from mergekit_speech.training.run_lock import LOCK, locked
+from mergekit_speech.training.replaced_run import ReplacedRun
+from mergekit_speech.training.run_lock import LOCK, OWNER, locked
 
-LEFT = frozenset({LOCK, "record.json.partial"})
+LEFT = frozenset({LOCK, OWNER, "record.json.partial"})
 """What a process that was killed before its record was written may have left."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,20 @@ class RunFolder:
         """TensorBoard's files."""
         return self.path / "tensorboard"
 
+    def tracker(self, name: str) -> Path:
+        """Name of the run with an experiment tracker, to go on with it."""
+        return self.path / f"{name}.id"
+
+    @property
+    def replaced(self) -> ReplacedRun:
+        """The run that this one replaces, as long as this one has not ended."""
+        return ReplacedRun(self.path)
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keeps other processes from writing this run for as long as the block lasts.
+
+        When the block raises before the run has a checkpoint to resume from, the run that it replaced is back.
 
         Raises:
             OutputError: Another process writes it, or it cannot be made.
@@ -69,7 +82,7 @@ class RunFolder:
         if not first():
             yield
             return
-        if self.path.exists() and not (self.record.is_file() or self._free()):
+        if self.path.exists() and not (self.record.is_file() or self._free() or self.replaced.left_half_way):
             # What stands here is no run; `open` says so, and nothing is left in it.
             yield
             return
@@ -78,7 +91,13 @@ class RunFolder:
         except OSError as fault:
             raise OutputError(f"cannot write {self.path} ({fault}): make room or choose another folder") from fault
         with locked(self.path):
-            yield
+            try:
+                if self.replaced.left_half_way:
+                    self.replaced.bring_back()
+                yield
+            except BaseException:
+                self._fall_back()
+                raise
 
     def open(self, record: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         """Starts a run here, or takes one up again.
@@ -86,7 +105,7 @@ class RunFolder:
         Args:
             record: What describes the run; a resumed run must have been started with the same.
             resume: Continue the run that stands here, if there is one.
-            overwrite: Delete the run that stands here.
+            overwrite: Replace the run that stands here; it is kept until this one is finished.
 
         Raises:
             OutputError: A run stands here and neither was asked for, something else than a run does, or it cannot be
@@ -114,30 +133,36 @@ class RunFolder:
             )
         try:
             if taken:
-                self._clear()
+                self.replaced.put_aside()
             self.path.mkdir(parents=True, exist_ok=True)
             write_json(self.record, record)
         except OSError as fault:
             raise OutputError(f"cannot write {self.path} ({fault}): make room or choose another folder") from fault
 
     def finish(self, results: Mapping[str, Any]) -> None:
-        """Adds a run's results to its record.
+        """Adds a run's results to its record, and deletes the run that it replaced.
 
         Raises:
             OutputError: The disk is full.
         """
         with report_full_disk(f"write {self.record}", "free some space, then use --resume"):
+            self.replaced.drop()
             write_json(self.record, {**read_json(self.record), **results})
 
     def _free(self) -> bool:
         return self.path.is_dir() and all(child.name in LEFT for child in self.path.iterdir())
 
-    def _clear(self) -> None:
-        for child in self.path.iterdir():
-            if child.is_dir() and not child.is_symlink():
-                shutil.rmtree(child)
-            elif child.name != LOCK:
-                child.unlink()
+    def _fall_back(self) -> None:
+        if not self.replaced.path.is_dir():
+            return
+        if self._resumable():
+            _log.warning("the run that was to be replaced is kept in %s until the new one ends", self.replaced.path)
+        else:
+            self.replaced.bring_back()
+
+    def _resumable(self) -> bool:
+        places = (self.path.glob(f"{part}checkpoints/*.pt") for part in ("", "round-*/"))
+        return any(any(place) for place in places)
 
     def _check_same(self, record: Mapping[str, Any]) -> None:
         known = read_json(self.record)

@@ -21,6 +21,8 @@ from mergekit_speech.workflows.read import references
 from mergekit_speech.workflows.schema import BASE, BenchPart, FinetunePart, MergePart, StepPart, Workflow
 
 STATE = "workflow.json"
+LOGGING = {"finetune": {"log_to"}}
+"""What a step may change without being another step."""
 Told = Callable[[str, bool], None]
 """Called with the name of each step: when it begins, with True, or when it is done already, with False."""
 
@@ -98,7 +100,7 @@ def _verb(step: StepPart) -> str:
 def _digest(step: StepPart, workflow: Workflow, known: Mapping[str, str]) -> str:
     needed = {name: known[name] for name in references(step) if name in known}
     content = {
-        "step": step.model_dump(exclude_defaults=True),
+        "step": step.model_dump(exclude_defaults=True, exclude=LOGGING),
         "base": workflow.base if BASE in references(step) else None,
         "data": workflow.data,
         "needed": needed,
@@ -146,6 +148,7 @@ def _finetune(part: FinetunePart, encoder: str, data: str, folder: Path) -> None
         fold=part.fold,
         seed=part.seed,
         method=_method(part),
+        log_to=part.log_to,
     )
 
 
@@ -202,6 +205,7 @@ def _bench(part: BenchPart, encoders: list[str], workflow: Workflow, folder: Pat
         clips=part.batch,
         accumulate=part.accumulate,
         evaluate_every=part.evaluate_every,
+        folds=part.folds,
         references=part.references,
         resume=True,
         overwrite=True,

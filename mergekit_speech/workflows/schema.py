@@ -64,6 +64,7 @@ class FinetunePart(Part):
     workers: int = Field(1, ge=0, description="Threads that read clips ahead.")
     fold: int | None = Field(None, description="Fold to leave out and test, for er; the first if none is given.")
     seed: int = Field(0, ge=0, description="Decides head, order and dropout.")
+    log_to: list[str] = Field(["tensorboard"], description="Of tensorboard, wandb, mlflow, trackio.")
 
 
 class MergePart(Part):
@@ -93,6 +94,7 @@ class BenchPart(Part):
     batch: Counts | None = Field(None, description="Clips in a batch, for all tasks or by task.")
     accumulate: Counts | None = Field(None, description="Batches in a step.")
     evaluate_every: Counts | None = Field(None, description="Steps between validations.")
+    folds: int | None = Field(None, description="Folds that are tested, the first ones; all if none are given.")
     references: Literal["speech-ft", "superb-site"] = Field("speech-ft", description="Of the SUPERB score.")
 
 

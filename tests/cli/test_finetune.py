@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
+from mergekit_speech.cli.finetune import command as finetune
+from mergekit_speech.training.loggers import LOGGERS
 from tests.finetuning.conftest import toy
 
 __all__ = ["toy"]
@@ -61,6 +64,42 @@ def test_options_that_do_not_go_together(
     assert said.exit_code == 2
     assert message in " ".join(said.stderr.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_loggers_are_chosen_and_are_no_part_of_what_a_run_is(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:
+    assert invoke(tiny_hubert, toy, tmp_path / "run", "--log-to", "none").exit_code == 0
+    assert not (tmp_path / "run" / "tensorboard").exists()
+    assert invoke(tiny_hubert, toy, tmp_path / "run", "--log-to", "tensorboard", "--resume").exit_code == 0
+    assert (tmp_path / "run" / "tensorboard").is_dir()
+    assert "log_to" not in (tmp_path / "run" / "record.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none", "wandb"], "--log-to none goes with no other, came none, wandb; leave it out"),
+        (["wandb"], "logging to wandb needs its package, which is not installed: pip install 'mergekit-speech[wandb]'"),
+    ],
+)
+def test_loggers_that_cannot_be_used_are_refused_before_anything_is_done(
+    arguments: list[str],
+    message: str,
+    tiny_hubert: Path,
+    toy: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mergekit_speech.training.loggers.find_spec", lambda name: None)
+    said = invoke(tiny_hubert, toy, tmp_path / "run", *(part for name in arguments for part in ("--log-to", name)))
+    assert said.exit_code == 2
+    assert message in " ".join(said.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_logger_is_a_choice() -> None:
+    (option,) = (each for each in finetune.params if each.name == "log_to")
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == [*LOGGERS, "none"]
 
 
 def test_several_tasks_and_unlabelled_speech_on_the_command_line(tiny_hubert: Path, toy: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from transformers import AutoModel
 from mergekit_speech.cli import main
 from mergekit_speech.training.events import StepEvent
 from mergekit_speech.training.progress import ProgressLine
+from mergekit_speech.training.run_lock import locked
 from tests.pretraining.melodies import write_melodies
 from tests.speech.corpus import write_manifest
 
@@ -110,6 +111,14 @@ def test_unreadable_clip(tmp_path: Path) -> None:
     code, said = refuse(tmp_path, tmp_path / "run")
     assert code == 3
     assert said.startswith(f"clip {tmp_path}/audio/songs1.wav cannot be decoded (")
+
+
+def test_second_process_in_a_run_is_refused(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run"):
+        code, said = refuse(data, tmp_path / "run")
+    assert code == 1
+    assert said.startswith(f"{tmp_path}/run is being written by process ")
 
 
 def test_data_and_folder_must_be_given(tmp_path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 
 import pytest
 from click.testing import CliRunner, Result
 
+from mergekit_speech import registry
 from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
-from mergekit_speech.registry import Registry
+from mergekit_speech.registry import TASKS, Registry
 
 BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pc", "pr", "qbe", "sd", "sf", "sid"}
 
@@ -23,7 +25,16 @@ def test_list_shows_every_task_with_its_field() -> None:
     assert done.exit_code == 0
     rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("│")}
     assert rows.keys() >= BUILT_IN
-    assert "phones" in rows["pr"]
+    assert "100,000 × 2 × 16" in rows["pr"]
+    for words in ("pr: phones", "ic or slu: slots", "trials.jsonl", "field fold, or splits", "splits doc and query"):
+        assert words in done.stdout
+
+
+def test_list_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mergekit_speech.cli.output.WIDTH_WITHOUT_TERMINAL", 80)
+    lines = invoke().stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
 
 
 def test_list_as_json() -> None:
@@ -34,7 +45,9 @@ def test_list_as_json() -> None:
         "title": "speaker identification",
         "reads": "sid",
         "field": "label",
-        "fine_tuning": "50,000 × 4 × 8 clips, lr 0.0001",
+        "needs": "splits train, valid and test",
+        "fine_tuning": "50,000 × 4 × 8, lr 0.0001",
+        "probing": "200,000 × 4 × 8, lr 0.0001",
         "metrics": "accuracy",
     }
     assert listed["ic"]["reads"] == "ic or slu"
@@ -50,7 +63,8 @@ def test_description_names_data_metrics_and_budgets() -> None:
 
 
 def test_description_says_what_is_read_beside_the_manifest() -> None:
-    assert "trials.jsonl" in invoke("asv").stdout
+    asv = invoke("asv").stdout
+    assert "needs    splits train and test, perhaps valid; trials.jsonl beside the manifest; no speaker of test" in asv
     assert "[start, end, speaker]" in invoke("sd").stdout
 
 
@@ -85,3 +99,13 @@ def test_broken_plugin_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch)
     shown = invoke().stdout
     assert "cannot be loaded: no module 'emotions'" in shown
     assert "phoneme recognition" in shown
+
+
+def test_plugin_that_is_no_task_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("odd", "json:dumps", TASKS.package)
+    monkeypatch.setattr(registry, "entry_points", lambda group: (point,) if group == point.group else ())
+    said = invoke("odd")
+    assert said.exit_code == 2
+    (line,) = said.stderr.splitlines()
+    assert line.startswith("Error: expected the plugin 'json:dumps' of an unknown distribution to be a Task, came <f")
+    assert "cannot be loaded: expected the plugin 'json:dumps'" in " ".join(invoke().stdout.replace("│", " ").split())

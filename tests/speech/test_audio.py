@@ -99,7 +99,7 @@ def test_store_decodes_a_clip_once(tmp_path: Path) -> None:
     clip = saved_clip(tmp_path, "a", noise(0.5))
     store = AudioStore()
     first = store.read(clip)
-    clip.path.unlink()
+    (tmp_path / "a.wav").unlink()
     assert store.read(clip) is first
 
 
@@ -114,7 +114,7 @@ def test_store_keeps_to_its_budget(tmp_path: Path) -> None:
 def test_clip_cut_short_is_refused_by_its_manifest_line(tmp_path: Path) -> None:
     clip = saved_clip(tmp_path, "a", noise(2.0))
     whole = clip.path.read_bytes()
-    clip.path.write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "a.wav").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError) as caught:
         AudioStore().read(clip)
     assert str(caught.value) == (

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mergekit_speech.errors import DataError
+from mergekit_speech.speech.address import Address
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import manifest_folders, read_manifest
 from tests.speech.corpus import fill, write_manifest
@@ -20,7 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-ROWS = st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "path", "duration", "split", "label"), JSON))
+ROWS = st.fixed_dictionaries({}, optional=dict.fromkeys(("id", "path", "duration", "split", "label", "bytes"), JSON))
 
 
 def refuse(data: Path, *fields: str) -> str:
@@ -111,6 +112,30 @@ def test_duration_that_is_no_length(tmp_path: Path, duration: object) -> None:
     path = write_manifest(tmp_path, "pr", [{"duration": duration}])
     expected = f"{path}:1: duration must be a positive number of seconds, got {str(repr(duration))[:60]}"
     assert refuse(tmp_path) == expected
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0), size=st.integers(1))
+def test_recording_may_be_a_part_of_a_file_here_or_elsewhere(tmp_path: Path, start: int, size: int) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "a", "path": "shards/a.tar", "bytes": [start, size]},
+        {"id": "b", "path": "s3://bucket//b.tar", "bytes": [start, size], "label": "x"},
+        {"id": "c", "path": "s3://bucket//c.flac"},
+    ]
+    write_manifest(tmp_path, "pr", rows)
+    clips = read_manifest(tmp_path, "pr")
+    assert [clip.path for clip in clips] == [
+        Address(f"{tmp_path}/shards/a.tar", start, size),
+        Address("s3://bucket//b.tar", start, size),
+        Address("s3://bucket//c.flac"),
+    ]
+    assert [clip.fields for clip in clips] == [{}, {"label": "x"}, {}]
+
+
+@pytest.mark.parametrize("part", [0, "0-5", [], [5], [-1, 5], [0, 0], [0, 1.5], [True, 5], [0, True], [1, 2, 3]])
+def test_bytes_that_are_no_part(tmp_path: Path, part: object) -> None:
+    path = write_manifest(tmp_path, "pr", [{"bytes": part}])
+    assert refuse(tmp_path) == f"{path}:1: bytes must be the first byte and the number of bytes, got {part!r}"
 
 
 @pytest.mark.parametrize("field", ["id", "path", "split"])

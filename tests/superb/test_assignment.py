@@ -63,7 +63,7 @@ def test_missing_manifest_names_the_task(corpus: Path) -> None:
 def test_missing_clip_names_the_task(data: Path) -> None:
     next((data / "audio").glob("test-*")).unlink()
     with pytest.raises(
-        DataError, match=r"task 'ks': .*manifest\.jsonl:\d+: clip .*\.wav does not exist: check the path"
+        DataError, match=r"task 'ks': .*manifest\.jsonl:\d+: clip .*\.wav does not exist \(1 of 36 clips have no file\)"
     ):
         read_assignments(data, ["ks"], FEW)
 

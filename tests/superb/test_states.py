@@ -171,8 +171,8 @@ def test_clip_that_no_encoder_takes_is_named(clips: list[Clip]) -> None:
         StateStore(Small(), "e", PLENTY).read(clips[0])
 
 
-def test_clip_that_is_gone_is_named(clips: list[Clip]) -> None:
-    clips[0].path.unlink()
+def test_clip_that_is_gone_is_named(clips: list[Clip], tmp_path: Path) -> None:
+    (tmp_path / "c0.wav").unlink()
     with pytest.raises(
         DataError,
         match=r"jsonl:c0: clip .*c0\.wav cannot be read \(No such file or directory\): check the path and the data",
@@ -213,7 +213,7 @@ def test_same_recording_at_another_loudness_is_another(clips: list[Clip]) -> Non
 def test_same_recording_under_another_name_is_heard_once(clips: list[Clip], tmp_path: Path) -> None:
     encoder = Counting()
     twin = replace(clips[0], id="twin", path=tmp_path / "twin.wav")
-    twin.path.write_bytes(clips[0].path.read_bytes())
+    (tmp_path / "twin.wav").write_bytes(clips[0].path.read_bytes())
     store = StateStore(encoder, "e", PLENTY)
     store.prepare([clips[0], twin])
     assert encoder.heard == 1

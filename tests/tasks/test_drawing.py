@@ -27,3 +27,14 @@ def test_other_tasks_hear_each_clip_once_an_epoch() -> None:
     assert isinstance(stream, ClipStream)
     ((_, batch),) = islice(stream.batches(), 1)
     assert sorted(clip.id for clip in batch) == sorted(clip.id for clip in CLIPS)
+
+
+def test_lengths_meet_by_chance_where_they_are_not_bucketed() -> None:
+    clips = [make_clip(str(number), duration=1.0 + number, phones=["A"]) for number in range(80)]
+    task = TASKS.load("pr")
+    spreads = {}
+    for bucketed in (True, False):
+        stream = draw(task, clips, task.labels(clips), BatchLimits(clips=8), 0, bucketed=bucketed)
+        lengths = [[clip.duration for clip in batch] for _, batch in islice(stream.batches(), 10)]
+        spreads[bucketed] = sum(max(batch) - min(batch) for batch in lengths) / len(lengths)
+    assert spreads[True] < 25 < 50 < spreads[False]

@@ -14,14 +14,22 @@ Scalars = dict[str, list[tuple[int, float]]]
 
 
 def step(number: int) -> StepEvent:
-    return StepEvent(number, loss=1 / number, learning_rate=0.5, gradient_norm=2.0, audio_seconds=8.0, seconds=4.0)
+    return StepEvent(
+        number,
+        loss=1 / number,
+        learning_rate=0.5,
+        gradient_norm=2.0,
+        audio_seconds=8.0,
+        seconds=4.0,
+        memory=2_000_000_000,
+    )
 
 
 def record(observer: JsonLines | TensorBoard, first: int, last: int, done: int) -> None:
     observer.start(done, 9)
     for number in range(first, last + 1):
         observer.stepped(step(number))
-    observer.evaluated(EvaluationEvent(last, {"per": 0.25}, best=True))
+    observer.evaluated(EvaluationEvent(last, {"per": 0.25}, best=True, base={"feature_cosine": 0.5}))
     observer.close()
 
 
@@ -45,8 +53,9 @@ def test_json_lines_hold_every_event(tmp_path: Path) -> None:
             "audio_seconds": 8.0,
             "seconds": 4.0,
             "waited": 0.0,
+            "memory": 2_000_000_000,
         },
-        {"step": 1, "valid": {"per": 0.25}, "best": True},
+        {"step": 1, "valid": {"per": 0.25}, "base": {"feature_cosine": 0.5}, "best": True},
     ]
     assert list(tmp_path.iterdir()) == [path]
 
@@ -81,7 +90,9 @@ def test_tensorboard_reads_the_scalars(tmp_path: Path) -> None:
         "train/learning_rate": [(1, 0.5), (2, 0.5)],
         "train/gradient_norm": [(1, 2.0), (2, 2.0)],
         "train/audio_per_second": [(1, 2.0), (2, 2.0)],
+        "train/memory_gb": [(1, 2.0), (2, 2.0)],
         "valid/per": [(2, 0.25)],
+        "base/feature_cosine": [(2, 0.5)],
     }
 
 

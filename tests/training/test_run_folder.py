@@ -31,6 +31,10 @@ def fill_up(self: Path, *arguments: Any, **named: Any) -> int:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 def test_places_of_the_files(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     places = [folder.encoder, folder.head, folder.record, folder.checkpoints, folder.metrics, folder.events]
@@ -58,12 +62,17 @@ def test_run_that_stands_there(tmp_path: Path) -> None:
     )
 
 
-def test_overwriting_leaves_nothing_of_the_old_run(tmp_path: Path) -> None:
+def test_the_run_that_is_replaced_is_kept_until_the_new_one_is_finished(tmp_path: Path) -> None:
     folder = opened(tmp_path / "run")
     folder.metrics.write_text("old")
-    folder.open({"kind": "finetune"}, resume=False, overwrite=True)
-    assert [path.name for path in folder.path.iterdir()] == ["record.json"]
-    assert read_json(folder.record) == {"kind": "finetune"}
+    with folder.held():
+        folder.open({"kind": "finetune"}, resume=False, overwrite=True)
+        assert read_json(folder.record) == {"kind": "finetune"}
+        assert names(folder.path) == {"lock", "record.json", "replaced"}
+        assert names(folder.replaced.path) == {"metrics.jsonl", "record.json"}
+        folder.finish({"valid": {}})
+    assert names(folder.path) == {"record.json"}
+    assert read_json(folder.record) == {"kind": "finetune", "valid": {}}
 
 
 @pytest.mark.parametrize("overwrite", [True, False])

@@ -91,6 +91,19 @@ def test_finished_step_that_is_described_anew(done: Path, file: Path, tmp_path: 
         run_workflow(read_workflow(other), done)
 
 
+def test_bench_is_told_of_base_and_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "folds.yaml"
+    told: dict[str, object] = {}
+
+    def bench(encoders: list[str], **settings: object) -> None:
+        told.update(settings, encoders=encoders)
+
+    monkeypatch.setattr("mergekit_speech.workflows.run.bench", bench)
+    file.write_text("data: speech\nsteps:\n  - name: report\n    bench: {encoders: [base], tasks: [er], folds: 1}\n")
+    run_workflow(read_workflow(file, base="lab/hubert"), tmp_path / "out")
+    assert (told["encoders"], told["tasks"], told["folds"]) == (["base=lab/hubert"], ["er"], 1)
+
+
 def test_output_that_is_something_else(file: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="exists and is no folder of a workflow: choose another --output"):
@@ -107,3 +120,9 @@ def test_dry_run_writes_nothing_and_faults_exit_with_two(file: Path, tmp_path: P
     said = CliRunner().invoke(main, ["run", str(bad), "--output", str(tmp_path / "out")])
     assert said.exit_code == 2
     assert "line 1: steps:" in said.stderr
+
+
+def test_loggers_may_change_and_a_step_stays_done(file: Path, done: Path, tmp_path: Path) -> None:
+    other = tmp_path / "workflow.yaml"
+    other.write_text(file.read_text().replace("ema: 0.9}", "ema: 0.9, log_to: []}"))
+    assert all(step.done_before for step in run_workflow(read_workflow(other), done))

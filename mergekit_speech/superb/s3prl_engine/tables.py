@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
 
 Row = Mapping[str, str]
@@ -14,7 +15,17 @@ Names = Mapping[str, Clip]
 
 
 def number(clips: Sequence[Clip]) -> Names:
-    """Calls clips by their number: s3prl cuts names at spaces, and makes files of them."""
+    """Calls clips by their number: s3prl cuts names at spaces, and makes files of them.
+
+    Raises:
+        DataError: A recording is not a file of this machine.
+    """
+    for clip in clips:
+        if not isinstance(clip.path, Path):
+            raise DataError(
+                f"{clip.source}: s3prl reads files alone, and clip {clip.path} is none: copy it into a file and correct"
+                " the manifest, or use --engine native"
+            )
     return {str(place): clip for place, clip in enumerate(clips)}
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import soundfile
 import torch
 
+from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import read_audio
 from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 from mergekit_speech.superb.s3prl_engine.form import Form
@@ -76,7 +77,7 @@ def _rows(task: DiarizationTask, name: str, clip: Clip, table: Path) -> list[Row
     ]
 
 
-def _readable(clip: Clip, copy: Path) -> Path:
+def _readable(clip: Clip, copy: Path) -> Recording:
     """The recording as s3prl must find it for this task: mono, 16 kHz."""
     found = soundfile.info(clip.path)
     if (found.samplerate, found.channels) == (SAMPLE_RATE, 1):

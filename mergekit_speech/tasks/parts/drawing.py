@@ -12,14 +12,22 @@ from mergekit_speech.tasks.parts.task import Task
 
 
 def draw(
-    task: Task, clips: Sequence[Clip], labels: Labels, limits: BatchLimits, seed: int
+    task: Task, clips: Sequence[Clip], labels: Labels, limits: BatchLimits, seed: int, *, bucketed: bool = True
 ) -> ClipStream | BalancedStream:
     """Gives a task's training clips in batches: each once an epoch, or each answer equally often.
+
+    Args:
+        task: What to learn.
+        clips: What to draw from.
+        labels: Those of the task.
+        limits: Size of a batch.
+        seed: Decides the order.
+        bucketed: Whether clips of a batch have similar lengths, where answers are not balanced.
 
     Raises:
         DataError: There is no clip, or one alone exceeds the limits.
     """
     if not task.balanced:
-        return ClipStream(clips, limits, seed)
+        return ClipStream(clips, limits, seed, bucketed=bucketed)
     answers = [tuple(target.flatten().tolist()) for target in task.targets(clips, labels)]
     return BalancedStream(clips, answers, limits, seed)
