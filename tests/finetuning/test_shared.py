@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from safetensors.torch import load_file
 from transformers import AutoConfig
 
+from mergekit_speech.cli import main
+from mergekit_speech.training.run_lock import locked
 from tests.finetuning.shared import SCENARIOS, train
+from tests.tasks.few import few_emotions
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-4
@@ -54,6 +58,18 @@ def rows(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
+def compare_curves(both: Path, alone: Path) -> None:
+    """Every step and validation of two runs, within the tolerance."""
+    for two, one in zip(rows(both), rows(alone), strict=True):
+        for part in ("valid", "base"):
+            assert two.pop(part, {}) == pytest.approx(one.pop(part, {}), abs=TOLERANCE)
+        for name in ("seconds", "waited", "memory"):
+            assert (name in two) == (name in one)
+            two.pop(name, None)
+            one.pop(name, None)
+        assert two == pytest.approx(one, abs=TOLERANCE)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_two_processes_learn_what_one_does(
     scenario: str, shared: Path, steady: Path, toy: Path, tmp_path: Path
@@ -63,11 +79,29 @@ def test_two_processes_learn_what_one_does(
     assert sorted(path.relative_to(both) for path in both.rglob("*.*") if path.parent.name != "tensorboard") == sorted(
         path.relative_to(alone) for path in alone.rglob("*.*") if path.parent.name != "tensorboard"
     )
-    for two, one in zip(rows(both), rows(alone), strict=True):
-        timeless = {name: value for name, value in one.items() if name not in ("seconds", "waited", "valid")}
-        assert {name: two[name] for name in timeless} == pytest.approx(timeless, abs=TOLERANCE)
-        assert two.get("valid", {}) == pytest.approx(one.get("valid", {}), abs=TOLERANCE)
+    compare_curves(both, alone)
     tensors, wanted = (load_file(run / "encoder" / "model.safetensors") for run in (both, alone))
     assert tensors.keys() == wanted.keys()
     for name, tensor in tensors.items():
         assert float((tensor - wanted[name]).abs().max()) < TOLERANCE, name
+
+
+def test_command_on_real_speech_in_two_processes(steady: Path, speech: Path, tmp_path: Path) -> None:
+    data = few_emotions(speech, tmp_path / "data")
+    arguments = [str(steady), "--task", "er", "--data", str(data), "--steps", "4", "--batch", "5", "--json"]
+    done = launch("mergekit_speech.cli", "finetune", *arguments, "--output", str(tmp_path / "both"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["best_step"] == 4
+    alone = CliRunner().invoke(main, ["finetune", *arguments, "--output", str(tmp_path / "alone")])
+    assert alone.exit_code == 0, alone.output
+    compare_curves(tmp_path / "both", tmp_path / "alone")
+
+
+def test_second_launch_in_one_run_is_refused_once(shared: Path, steady: Path, toy: Path) -> None:
+    output = shared / "one"
+    with locked(output):
+        done = launch(
+            "mergekit_speech.cli", "finetune", str(steady), "--task", "ks", "--data", str(toy), "--output", str(output)
+        )
+    assert done.returncode != 0
+    assert done.stderr.count("is being written by process") == 1
