@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mergekit_speech.cli.output import Output, common_options
 from mergekit_speech.merging.ready import WORKFLOWS
+
+if TYPE_CHECKING:
+    from mergekit_speech.workflows.schema import Workflow
 
 HELP = """Fine-tune, merge and bench as FILE says, each step into a folder of its name.
 
@@ -19,6 +22,7 @@ or adapted. The same command goes on where it was stopped; finished steps are no
 
 \b
 msm run timit-pc --data data --output timit-pc
+msm run timit-pc --data data --output short --set stable.steps=2000 --set stable.batch=8
 msm run timit-pc --print > mine.yaml
 msm run mine.yaml --base path/to/encoder --data data --output mine
 """
@@ -29,6 +33,7 @@ msm run mine.yaml --base path/to/encoder --data data --output mine
 @click.option("--output", type=click.Path(path_type=Path), help="Folder to make, or to go on in.")
 @click.option("--base", help="Base, in place of the one that FILE names.")
 @click.option("--data", help="Data folder, in place of the one that FILE names.")
+@click.option("--set", "changes", multiple=True, metavar="STEP.KEY=VALUE", help="Change a step; VALUE is YAML.")
 @click.option("--dry-run", is_flag=True, help="Check FILE, list its steps, and write nothing.")
 @click.option("--print", "printed", is_flag=True, help="Print the ready workflow FILE, to be adapted.")
 @common_options
@@ -40,6 +45,7 @@ def command(
     output: Path | None,
     base: str | None,
     data: str | None,
+    changes: tuple[str, ...],
     dry_run: bool,
     printed: bool,
 ) -> None:
@@ -53,12 +59,26 @@ def command(
     if printed:
         text = WORKFLOWS.text(workflow)
         _print(text, {"name": workflow, "workflow": text}, out)
-    elif dry_run:
-        _check(path, base, data, out)
-    elif output is None:
+        return
+    if output is None and not dry_run:
         raise click.UsageError(f"expected msm run {workflow} --output DIR, came no --output")
+    from mergekit_speech.workflows.read import read_workflow
+
+    read = read_workflow(path, base=base, data=data, changes=dict(map(_read_change, changes)))
+    if output is None or dry_run:
+        _show(read, out)
     else:
-        _run(path, base, data, output, out)
+        _run(read, output, out)
+
+
+def _read_change(text: str) -> tuple[str, Any]:
+    from mergekit_speech.merging.documents.yaml_text import parse_yaml
+
+    place, equals, value = text.partition("=")
+    read = parse_yaml(value, f"--set {text}")
+    if not equals or len(read.documents) != 1 or read.faults:
+        raise click.UsageError(f"expected --set STEP.KEY=VALUE, such as stable.steps=2000, came {text!r}")
+    return place.strip(), read.documents[0]
 
 
 def _list(out: Output) -> None:
@@ -73,22 +93,19 @@ def _print(text: str, document: Mapping[str, Any], out: Output) -> None:
     out.result(document)
 
 
-def _check(path: Path, base: str | None, data: str | None, out: Output) -> None:
-    from mergekit_speech.workflows.read import read_workflow
-
-    steps = read_workflow(path, base=base, data=data).steps
+def _show(workflow: Workflow, out: Output) -> None:
+    steps = [step.model_dump(exclude_defaults=True) for step in workflow.steps]
     for step in steps:
-        out.log(f"{step.name}: {type(step.part).__doc__ or ''}")
-    out.result({"steps": [step.model_dump(exclude_defaults=True) for step in steps]})
+        verb, part = next((key, value) for key, value in step.items() if key != "name")
+        out.log(f"{step['name']}: {verb} " + ", ".join(f"{key}: {value}" for key, value in part.items()))
+    out.result({"steps": steps})
 
 
-def _run(path: Path, base: str | None, data: str | None, output: Path, out: Output) -> None:
-    from mergekit_speech.workflows.read import read_workflow
+def _run(workflow: Workflow, output: Path, out: Output) -> None:
     from mergekit_speech.workflows.run import run_workflow
 
-    read = read_workflow(path, base=base, data=data)
     results = run_workflow(
-        read, output, told=lambda name, begins: out.log(f"{name}{'' if begins else ': done already'}")
+        workflow, output, told=lambda name, begins: out.log(f"{name}{'' if begins else ': done already'}")
     )
     out.log(f"all {len(results)} steps are in {output}")
     out.result({"steps": [asdict(result) for result in results]})

@@ -12,7 +12,10 @@ from mergekit_speech.errors import StrategyError
 from mergekit_speech.registry import TASKS
 
 if TYPE_CHECKING:
-    from mergekit_speech.tasks.parts.task import Task
+    from mergekit_speech.tasks.parts.task import Budget, Task
+
+SUMMARY = ("title", "reads", "field", "needs", "fine_tuning", "probing", "metrics")
+"""What the list says of a task."""
 
 
 @click.command()
@@ -27,39 +30,39 @@ def command(out: Output, /, *, name: str | None) -> None:
 
 
 def _list(out: Output) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    rows = [(name, *_summarise(name)) for name in TASKS.names()]
-    keys = {
-        "name": "task",
-        "title": "what it is",
-        "reads": "reads DATA/…",
-        "field": "field",
-        "fine_tuning": "fine-tuning",
-        "metrics": "metrics",
-    }
-    table = Table(*keys.values())
+    from mergekit_speech.tasks.parts.task import USUAL_NEEDS
+
+    rows = [{"name": name, **_summarise(name)} for name in TASKS.names()]
+    budgets = [Column(title, no_wrap=True) for title in ("fine-tuning", "probing")]
+    table = Table("task", "what it is; folder: field", *budgets, "metrics", padding=(0, 1, 1, 1))
     for row in rows:
-        table.add_row(*row)
+        needs = "" if row["needs"] == USUAL_NEEDS else row["needs"]
+        reads = f"{row['reads']}: {row['field']}" if row["field"] else ""
+        what = "\n".join(filter(None, (row["title"], reads, needs)))
+        table.add_row(row["name"], what, *(row[key].replace(", ", "\n") for key in SUMMARY[-3:]))
     out.table(table)
-    out.result({"tasks": [dict(zip(keys, row, strict=True)) for row in rows]})
+    out.table(f"Defaults are steps × clips, and learning rate. Data need {USUAL_NEEDS}, unless it says otherwise.")
+    out.result({"tasks": rows})
 
 
-def _summarise(name: str) -> tuple[str, str, str, str, str]:
+def _summarise(name: str) -> dict[str, str]:
     # One broken plugin must not hide the others.
     try:
         task: Task = TASKS.load(name)
     except StrategyError as error:
-        return f"cannot be loaded: {error}", "", "", "", ""
+        return {"title": f"cannot be loaded: {error}", **dict.fromkeys(SUMMARY[1:], "")}
+    metrics = ", ".join(metric.title for metric in task.metrics)
     folders = " or ".join(task.folders or (task.name,))
-    return task.title, folders, task.field, _spell(task), ", ".join(metric.title for metric in task.metrics)
+    told = (task.title, folders, task.field, task.needs, _spell(task, task.tuning), _spell(task, task.probing), metrics)
+    return dict(zip(SUMMARY, told, strict=True))
 
 
-def _spell(task: Task) -> str:
+def _spell(task: Task, budget: Budget) -> str:
     if not task.trains:
         return "trains no head"
-    budget = task.tuning
-    clips = f"{budget.clips} clips" if budget.accumulate == 1 else f"{budget.accumulate} × {budget.clips} clips"
+    clips = f"{budget.clips}" if budget.accumulate == 1 else f"{budget.accumulate} × {budget.clips}"
     return f"{budget.steps:,} × {clips}, lr {budget.learning_rate:g}"
 
 
@@ -72,8 +75,8 @@ def _describe(task: Task, out: Output) -> None:
     chooses = "the first one picks the checkpoint" if task.trains else "the first one picks the hidden state"
     about = _about(task)
     apart = "; no speaker of test clips in the others" if task.apart else ""
-    reads = f"{folders}, field {task.field!r}{apart}"
-    out.table(Text(f"{about or f'{task.name}: {task.title}'}\n\nreads    {reads}"))
+    out.table(Text(f"{about or f'{task.name}: {task.title}'}\n\nreads    {folders}, field {task.field!r}"))
+    out.table(Text(f"needs    {task.needs}{apart}"))
     out.table(Text(f"reports  {metrics}; {chooses}\n"))
     budgets = {"fine-tuning": task.tuning, "probing": task.probing} if task.trains else {}
     table = Table(
@@ -81,7 +84,7 @@ def _describe(task: Task, out: Output) -> None:
     )
     for name, budget in budgets.items():
         shown = (budget.steps, budget.learning_rate, budget.clips, budget.accumulate, budget.evaluate_every)
-        table.add_row(name, *map(str, shown))
+        table.add_row(name, *(f"{number:,g}" for number in shown))
     out.table(table if budgets else Text("trains no head, so an encoder cannot be fine-tuned on it"))
     out.result(
         {
@@ -89,6 +92,7 @@ def _describe(task: Task, out: Output) -> None:
             "title": task.title,
             "about": about,
             "field": task.field,
+            "needs": task.needs,
             "trains": task.trains,
             "metrics": [asdict(metric) for metric in task.metrics],
             "budgets": {name: asdict(budget) for name, budget in budgets.items()},

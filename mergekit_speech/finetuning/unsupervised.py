@@ -26,7 +26,7 @@ from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
 from mergekit_speech.speech.batches import BatchLimits, ClipStream, pad
 from mergekit_speech.speech.clip import Clip
-from mergekit_speech.speech.manifest import read_manifest
+from mergekit_speech.speech.manifest import read_manifest, refuse_absent
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.settings import Goal
@@ -168,6 +168,7 @@ def unlabelled_lesson(
     _refuse_unmaskable(encoder)
     train, valid, test = _split(unlabelled, data, settings.seed)
     audio, everything = AudioStore(), [*train, *valid, *test]
+    refuse_absent(everything)
     book = _find_codebook(base, unlabelled)
     codes, head = _label(encoder, book, unlabelled, everything, audio, settings.seed)
     learner = ContinuedPretraining(encoder, head, settings.thaw, settings.method)

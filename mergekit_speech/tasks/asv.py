@@ -185,6 +185,7 @@ TASK = VerificationTask(
     title="speaker verification",
     field="speaker",
     metrics=METRICS,
+    needs="splits train and test, perhaps valid; trials.jsonl beside the manifest",
     probe_head=XVector,
     tuning_head=XVector,
     probing=Budget(

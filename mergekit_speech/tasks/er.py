@@ -18,6 +18,7 @@ TASK = FoldedClassificationTask(
     title="emotion recognition",
     field="label",
     metrics=(ACCURACY, Metric("uar", "UAR", lower_is_better=False)),
+    needs="field fold, or splits train, valid and test",
     probe_head=MeanPooledLinear,
     tuning_head=MeanPooledLinear,
     probing=Budget(steps=30_000, learning_rate=1e-4, clips=4, accumulate=8, evaluate_every=1000),

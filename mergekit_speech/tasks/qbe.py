@@ -168,4 +168,10 @@ class SearchTask(Task):
         return [clip for clip in queries if self.term(clip) in said]
 
 
-TASK = SearchTask(name="qbe", title="query by example", field="label", metrics=(MTWV, MAP))
+TASK = SearchTask(
+    name="qbe",
+    title="query by example",
+    field="label",
+    metrics=(MTWV, MAP),
+    needs="splits doc and query, perhaps query_valid",
+)

@@ -147,6 +147,7 @@ TASK = DiarizationTask(
     title="speaker diarization",
     field="segments",
     metrics=(DER, DER_AMI),
+    needs="splits train, valid and test, perhaps ami_test",
     probe_head=Diarizer,
     tuning_head=Diarizer,
     probing=Budget(steps=30_000, learning_rate=1e-4, clips=8, accumulate=4, evaluate_every=500),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -11,26 +12,31 @@ from mergekit_speech.errors import RecipeError
 from mergekit_speech.merging.arguments import Fault
 from mergekit_speech.merging.documents.faults import explain, located
 from mergekit_speech.merging.documents.yaml_text import read_yaml
+from mergekit_speech.workflows.changes import change
 from mergekit_speech.workflows.schema import BASE, BenchPart, FinetunePart, StepPart, Workflow, known_keys
 
 
-def read_workflow(path: Path, *, base: str | None = None, data: str | None = None) -> Workflow:
+def read_workflow(
+    path: Path, *, base: str | None = None, data: str | None = None, changes: Mapping[str, Any] | None = None
+) -> Workflow:
     """Read a workflow and check what can be checked without reading a checkpoint.
 
     Args:
         path: The YAML file.
         base: In place of the base that it names.
         data: In place of the data folder that it names.
+        changes: Plain values by `STEP.KEY`, in place of what it says of its steps.
 
     Raises:
-        RecipeError: The file cannot be read, or has faults; the message lists all of them with their lines.
+        RecipeError: The file cannot be read, has no step that is to be changed, or has faults; the message lists all of
+            them with their lines.
     """
     text = read_yaml(path)
     if len(text.documents) != 1:
         raise RecipeError(f"{path}: expected one workflow, came {len(text.documents)} documents")
     faults = list(text.faults)
     try:
-        workflow = Workflow.model_validate(text.documents[0])
+        workflow = Workflow.model_validate(change(text.documents[0], changes or {}))
     except ValidationError as error:
         faults += explain(error, known_keys, (0,), "data, steps")
         raise located(path, faults, text) from error

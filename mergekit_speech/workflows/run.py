@@ -200,6 +200,7 @@ def _bench(part: BenchPart, encoders: list[str], workflow: Workflow, folder: Pat
         clips=part.batch,
         accumulate=part.accumulate,
         evaluate_every=part.evaluate_every,
+        folds=part.folds,
         references=part.references,
         resume=True,
         overwrite=True,

@@ -89,6 +89,7 @@ class BenchPart(Part):
     batch: Counts | None = Field(None, description="Clips in a batch, for all tasks or by task.")
     accumulate: Counts | None = Field(None, description="Batches in a step.")
     evaluate_every: Counts | None = Field(None, description="Steps between validations.")
+    folds: int | None = Field(None, description="Folds that are tested, the first ones; all if none are given.")
     references: Literal["speech-ft", "superb-site"] = Field("speech-ft", description="Of the SUPERB score.")
 
 

@@ -23,7 +23,16 @@ def test_list_shows_every_task_with_its_field() -> None:
     assert done.exit_code == 0
     rows = {line.split("│")[1].strip(): line for line in done.stdout.splitlines() if line.startswith("│")}
     assert rows.keys() >= BUILT_IN
-    assert "phones" in rows["pr"]
+    assert "100,000 × 2 × 16" in rows["pr"]
+    for words in ("pr: phones", "ic or slu: slots", "trials.jsonl", "field fold, or splits", "splits doc and query"):
+        assert words in done.stdout
+
+
+def test_list_fits_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mergekit_speech.cli.output.WIDTH_WITHOUT_TERMINAL", 80)
+    lines = invoke().stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
 
 
 def test_list_as_json() -> None:
@@ -34,7 +43,9 @@ def test_list_as_json() -> None:
         "title": "speaker identification",
         "reads": "sid",
         "field": "label",
-        "fine_tuning": "50,000 × 4 × 8 clips, lr 0.0001",
+        "needs": "splits train, valid and test",
+        "fine_tuning": "50,000 × 4 × 8, lr 0.0001",
+        "probing": "200,000 × 4 × 8, lr 0.0001",
         "metrics": "accuracy",
     }
     assert listed["ic"]["reads"] == "ic or slu"
@@ -50,7 +61,8 @@ def test_description_names_data_metrics_and_budgets() -> None:
 
 
 def test_description_says_what_is_read_beside_the_manifest() -> None:
-    assert "trials.jsonl" in invoke("asv").stdout
+    asv = invoke("asv").stdout
+    assert "needs    splits train and test, perhaps valid; trials.jsonl beside the manifest; no speaker of test" in asv
     assert "[start, end, speaker]" in invoke("sd").stdout
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
+from mergekit_speech.speech.audio import AudioStore
 
 Row = dict[str, Any]
 
@@ -57,6 +58,13 @@ def _strange_phone(rows: list[Row]) -> list[Row]:
     return [{**row, "phones": ["HH", "ZH"]} if row["id"] == "valid1" else row for row in rows]
 
 
+def _strange_letter(data: Path) -> None:
+    (data / "asr").mkdir()
+    rows = [json.loads(line) for line in (data / "ks" / "manifest.jsonl").read_text().splitlines()]
+    texts = ({**row, "text": "LÖW" if row["id"] == "valid1" else "LOW OR HIGH"} for row in rows)
+    (data / "asr" / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
+
+
 def _no_audio(data: Path) -> None:
     for path in data.glob("*.wav"):
         path.unlink()
@@ -77,6 +85,11 @@ def _no_validation_audio(data: Path) -> None:
             _edit("pr", _strange_phone),
             ("label 'ZH' of valid clip 'valid1' does not occur in the training split", "drop the clip"),
         ),
+        (
+            "asr",
+            _strange_letter,
+            ("label 'Ö' of valid clip 'valid1' does not occur in the training split", "drop the clip"),
+        ),
         ("ks", _no_audio, ("manifest.jsonl:1: clip ", "train0.wav does not exist", "(20 of 20 clips have no file)")),
         (
             "ks",
@@ -84,7 +97,14 @@ def _no_validation_audio(data: Path) -> None:
             ("manifest.jsonl:16: clip ", "valid3.wav does not exist", "(1 of 20 clips have no file)"),
         ),
     ],
-    ids=["no validation split", "half the labels", "strange phone", "no audio", "no audio of one validation clip"],
+    ids=[
+        "no validation split",
+        "half the labels",
+        "strange phone",
+        "strange letter",
+        "no audio",
+        "no audio of one validation clip",
+    ],
 )
 def test_data_that_cannot_be_used_is_one_line_and_leaves_the_run_that_stands_there(
     task: str,
@@ -116,6 +136,29 @@ def test_joint_run_finds_out_before_it_replaces_anything_that_audio_is_gone(
     result = _finetune(tiny_hubert, "ks", data, run, "--task", "pr", "--overwrite")
     assert result.exit_code == 3, result.output
     assert "valid3.wav does not exist" in result.stderr
+    assert _digests(run) == before
+
+
+def test_unlabelled_run_finds_out_before_it_hears_anything_that_audio_is_gone(
+    run: Path, tiny_hubert: Path, toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = shutil.copytree(toy, tmp_path / "data")
+    _no_validation_audio(data)
+    monkeypatch.setattr(AudioStore, "read", lambda *_: pytest.fail("a recording was read"))
+    before = _digests(run)
+    arguments = ["finetune", tiny_hubert, "--unlabelled", "ks", "--data", data, "--output", run, "--overwrite"]
+    result = CliRunner().invoke(main, [*map(str, arguments)])
+    assert result.exit_code == 3, result.output
+    assert "valid3.wav does not exist (1 of 20 clips have no file)" in result.stderr
+    assert _digests(run) == before
+
+
+def test_unlabelled_run_does_not_take_up_that_of_a_task(run: Path, tiny_hubert: Path, toy: Path) -> None:
+    before = _digests(run)
+    arguments = ["finetune", tiny_hubert, "--unlabelled", "ks", "--data", toy, "--output", run, "--resume"]
+    result = CliRunner().invoke(main, [*map(str, arguments), "--clusters", "4", "--steps", "2"])
+    assert result.exit_code == 2, result.output
+    assert "was started with another task: it was 'ks', now it is 'unlabelled'" in result.stderr
     assert _digests(run) == before
 
 

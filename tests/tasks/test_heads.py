@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from mergekit_speech.registry import TASKS
 from mergekit_speech.tasks.parts.heads import FrameLinear, MeanPooledLinear, Recurrent
+from mergekit_speech.tasks.parts.masking import DIMENSION_MASKS, DIMENSIONS, FRAMES, TIME_MASKS, WARP
 from mergekit_speech.tasks.parts.task import HeadBuilder
 
 RECURRENT = partial(Recurrent, project=6, layers=2, hidden=5, dropout=0.2)
@@ -75,3 +77,20 @@ def test_linear_heads_project_to_256_as_superb_does(builder: HeadBuilder) -> Non
         "classify.weight": (3, 256),
         "classify.bias": (3,),
     }
+
+
+def test_heads_of_fine_tuning_are_the_papers() -> None:
+    asr, er = TASKS.load("asr"), TASKS.load("er")
+    head = asr.tuning_head(768, 32)
+    lstm = head.lstm
+    assert (lstm.num_layers, lstm.hidden_size, lstm.bidirectional, lstm.dropout) == (3, 256, True, 0.2)
+    assert (head.project.out_features, head.dropout.p, head.classify.in_features) == (256, 0.2, 512)
+    assert asr.masked
+    assert (WARP, DIMENSION_MASKS, DIMENSIONS, TIME_MASKS, FRAMES) == (5, 4, 50, 2, 40)
+    pooled = er.tuning_head(768, 4)
+    assert (pooled.project.out_features, pooled.classify.in_features) == (256, 256)
+    assert [(task.tuning.steps, task.tuning.clips, task.tuning.accumulate) for task in (asr, er)] == [
+        (50_000, 16, 1),
+        (30_000, 4, 8),
+    ]
+    assert all(task.tuning.learning_rate == 1e-4 and task.tuning.clip_norm == 1 for task in (asr, er))

@@ -60,6 +60,38 @@ def test_faults_are_told_with_their_lines(old: str, new: str, message: str, tmp_
     assert message in str(raised.value)
 
 
+def test_changes_stand_in_place_of_what_the_file_says(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    workflow = read_workflow(path, changes={"pr.steps": 7, "report.tasks": ["ks"], "pr25.alpha": 0.5})
+    parts = [step.part.model_dump(exclude_defaults=True) for step in workflow.steps]
+    assert parts == [
+        {"encoder": "base", "task": "pr", "steps": 7, "lr": 1e-3},
+        {"base": "base", "tuned": "pr", "alpha": 0.5},
+        {"encoders": ["base", "pr25"], "tasks": ["ks"], "steps": {"pr": 10, "sid": 20}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prr.steps": 7}, "STEP.KEY of one of the steps pr, pr25, report, came 'prr.steps' (did you mean 'pr'?)"),
+        ({"steps": 7}, "expected to change STEP.KEY of one of the steps pr, pr25, report, came 'steps'"),
+        ({"pr.stps": 7}, "line 4: unknown key 'stps' (did you mean 'steps'?)"),
+        ({"pr.steps": "many"}, "line 4: steps: input should be a valid integer, came 'many'"),
+    ],
+)
+def test_changes_are_checked_as_the_file_is(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError) as raised:
+        read_workflow(write(tmp_path, GOOD), changes=changes)
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["3", "steps: 3", "steps: [3]", "steps: [{name: pr}]"])
+def test_changes_of_what_is_no_workflow(text: str, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"line 1: |expected to change STEP\.KEY"):
+        read_workflow(write(tmp_path, text), data="speech", changes={"pr.steps": 7})
+
+
 def test_all_faults_come_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("task: pr,", "tusk: pr,").replace("tasks: [pr, sid]", "tasks: []")
     with pytest.raises(RecipeError, match=r"line 4: unknown key 'tusk'.*; line 8: tasks: "):

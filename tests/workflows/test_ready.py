@@ -82,6 +82,26 @@ def test_a_ready_name_runs_as_a_file_does(data: Path, tmp_path: Path) -> None:
     assert "expected msm run ted-asr --output DIR, came no --output" in lacking.stderr
 
 
+def test_steps_are_changed_from_the_command_line(data: Path, tiny_hubert: Path, tmp_path: Path) -> None:
+    few = ("steps=2", "batch=2", "evaluate_every=1", "head_only=0.4")
+    changes = [word for each in few for word in ("--set", f"stable.{each}")]
+    arguments = ["run", "timit-pc", "--base", str(tiny_hubert), "--data", str(data), *changes]
+    shown = CliRunner().invoke(main, [*arguments, "--dry-run"])
+    assert "stable: finetune encoder: base, task: pc, steps: 2, lr: 0.0001, batch: 2, " in shown.stderr
+    said = CliRunner().invoke(main, [*arguments, "--output", str(tmp_path / "out"), "--quiet"])
+    assert said.exit_code == 0, said.output
+    record = json.loads((tmp_path / "out" / "stable" / "record.json").read_text())
+    assert (record["settings"]["steps"], record["settings"]["clips"]) == (2, 2)
+    assert (tmp_path / "out" / "speech-ft" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("text", ["stable.steps", "stable.steps=!!python/none x", "stable.steps=1\n---\n2"])
+def test_change_that_is_none(text: str, data: Path) -> None:
+    wrong = CliRunner().invoke(main, ["run", "ted-asr", "--data", str(data), "--dry-run", "--set", text])
+    assert wrong.exit_code == 2
+    assert f"expected --set STEP.KEY=VALUE, such as stable.steps=2000, came {text!r}" in wrong.stderr
+
+
 def test_no_step_takes_the_name_of_the_base(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("base: b\ndata: d\nsteps:\n  - name: base\n    finetune: {encoder: base, task: ks}\n")

@@ -58,27 +58,39 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_yaml(path: Path) -> YamlText:
-    """Read a YAML file of one or more documents.
-
-    `no` and `on` are words and `1e-4` is a number, as in YAML 1.2.
+    """Read a YAML file of one or more documents; see `parse_yaml`.
 
     Raises:
         RecipeError: The file cannot be read, is no YAML, or is longer, deeper or fuller than any recipe.
     """
-    text = _read_text(path)
+    return parse_yaml(_read_text(path), str(path))
+
+
+def parse_yaml(text: str, source: str) -> YamlText:
+    """Read YAML of one or more documents.
+
+    `no` and `on` are words and `1e-4` is a number, as in YAML 1.2.
+
+    Args:
+        text: The YAML.
+        source: What errors call it.
+
+    Raises:
+        RecipeError: It is no YAML, or deeper or fuller than any recipe.
+    """
     found = YamlText()
     walk = _Walk(found)
     try:
         for number, node in enumerate(yaml.compose_all(text, Loader=_Loader)):
             found.documents.append(walk.value(node, (number,)))
     except RecursionError as error:
-        raise RecipeError(f"{path}: expected at most {DEEPEST} levels, came far more") from error
+        raise RecipeError(f"{source}: expected at most {DEEPEST} levels, came far more") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
-        raise RecipeError(f"{path}: {line}expected YAML, came {' '.join(str(error).split())}") from error
+        raise RecipeError(f"{source}: {line}expected YAML, came {' '.join(str(error).split())}") from error
     except _OutOfBoundsError as error:
-        raise RecipeError(f"{path}: {error}") from error
+        raise RecipeError(f"{source}: {error}") from error
     return found
 
 

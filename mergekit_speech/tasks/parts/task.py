@@ -19,6 +19,7 @@ from mergekit_speech.tasks.parts.splits import Splits, refuse_empty, refuse_shar
 
 HeadBuilder = Callable[[int, int], nn.Module]
 """Makes a head from the dimensions of a hidden state and the number of outputs."""
+USUAL_NEEDS = "splits train, valid and test"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Task(abc.ABC):
         tuning_head: The head that fine-tuning trains with the encoder.
         probing: SUPERB's budget.
         tuning: Fine-tuning's budget.
+        needs: What else its data must have, in words.
         folders: Folders whose manifest it reads: the first one that there is. None means one called as the task.
         apart: Whether a speaker of a test clip (field `speaker`) may not speak in training or validation clips.
         gain: What recordings are amplified by, decibels.
@@ -94,6 +96,7 @@ class Task(abc.ABC):
     tuning_head: HeadBuilder
     probing: Budget
     tuning: Budget
+    needs: str = USUAL_NEEDS
     folders: tuple[str, ...] = ()
     apart: bool = True
     gain: float = 0.0
