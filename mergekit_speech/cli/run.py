@@ -22,7 +22,7 @@ or adapted. The same command goes on where it was stopped; finished steps are no
 
 \b
 msm run timit-pc --data data --output timit-pc
-msm run timit-pc --data data --output short --set stable.steps=2000 --set stable.batch=8
+msm run timit-pc --data data --output short --set stable.steps=2000 --set stable.evaluate_every=80
 msm run timit-pc --print > mine.yaml
 msm run mine.yaml --base path/to/encoder --data data --output mine
 """

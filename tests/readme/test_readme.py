@@ -92,9 +92,10 @@ def run_commands(lines: list[str]) -> None:
         assert done.exit_code == 0, f"{line}\n{done.output}"
 
 
-def test_manifest_line_is_json_with_the_fields_named() -> None:
-    (line,) = fenced(README, "json")
-    assert json.loads(line).keys() == {"id", "path", "duration", "speaker", "split", "phones"}
+def test_manifest_lines_are_json_with_the_fields_named() -> None:
+    line, part = map(json.loads, fenced(README, "json"))
+    assert line.keys() == {"id", "path", "duration", "speaker", "split", "phones"}
+    assert part.keys() == {"id", "path", "bytes", "duration", "split", "text"}
 
 
 def test_figures_are_those_of_the_results() -> None:

@@ -91,6 +91,19 @@ def test_finished_step_that_is_described_anew(done: Path, file: Path, tmp_path: 
         run_workflow(read_workflow(other), done)
 
 
+def test_bench_is_told_of_base_and_folds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "folds.yaml"
+    told: dict[str, object] = {}
+
+    def bench(encoders: list[str], **settings: object) -> None:
+        told.update(settings, encoders=encoders)
+
+    monkeypatch.setattr("mergekit_speech.workflows.run.bench", bench)
+    file.write_text("data: speech\nsteps:\n  - name: report\n    bench: {encoders: [base], tasks: [er], folds: 1}\n")
+    run_workflow(read_workflow(file, base="lab/hubert"), tmp_path / "out")
+    assert (told["encoders"], told["tasks"], told["folds"]) == (["base=lab/hubert"], ["er"], 1)
+
+
 def test_output_that_is_something_else(file: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="exists and is no folder of a workflow: choose another --output"):
