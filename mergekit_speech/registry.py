@@ -31,14 +31,14 @@ class Registry(Generic[T]):
         word: What the things are called in messages.
         package: Package whose plain modules are the built-ins; it is also the entry-point group of plugins.
         attribute: Name of the object that a built-in's module holds.
-        kind: Class of the objects; None when any will do.
+        kind: Class of the objects, or the path of one that is costly to import; None when any will do.
         restore: What to do when the package is missing; empty when it may be.
     """
 
     word: str
     package: str
     attribute: str
-    kind: type[T] | None = None
+    kind: type[T] | str | None = None
     restore: str = ""
 
     def names(self) -> list[str]:
@@ -102,10 +102,18 @@ class Registry(Generic[T]):
         return self._check(found, _describe(point))
 
     def _check(self, found: object, where: str) -> T:
-        if found is None or (self.kind is not None and not isinstance(found, self.kind)):
-            expected = f"a {self.kind.__name__}" if self.kind else f"an object called {self.attribute}"
-            raise StrategyError(f"expected {where} to be {expected}, came {found!r}; see mergekit_speech.api")
+        if found is None:
+            raise StrategyError(f"expected {where} to be an object called {self.attribute}, came None")
+        kind = self._class()
+        if kind is not None and not isinstance(found, kind):
+            raise StrategyError(f"expected {where} to be a {kind.__name__}, came {found!r:.60}; see {kind.__module__}")
         return cast(T, found)
+
+    def _class(self) -> type | None:
+        if not isinstance(self.kind, str):
+            return self.kind
+        module, _, name = self.kind.rpartition(".")
+        return cast(type, getattr(import_module(module), name))
 
 
 def suggestion(word: str, choices: Iterable[str]) -> str:
@@ -154,5 +162,7 @@ _LOST_LINK = (
     "`git config core.symlinks true && git checkout -- mergekit_speech/strategies`"
 )
 STRATEGIES: Registry[Strategy] = Registry("strategy", "mergekit_speech.strategies", "STRATEGY", Strategy, _LOST_LINK)
-TASKS: Registry[Any] = Registry("task", "mergekit_speech.tasks", "TASK")
-CORPORA: Registry[Any] = Registry("corpus", "mergekit_speech.speech.corpora", "CORPUS")
+TASKS: Registry[Any] = Registry("task", "mergekit_speech.tasks", "TASK", "mergekit_speech.tasks.parts.task.Task")
+CORPORA: Registry[Any] = Registry(
+    "corpus", "mergekit_speech.speech.corpora", "CORPUS", "mergekit_speech.speech.corpora.parts.corpus.Corpus"
+)

@@ -6,25 +6,26 @@ import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from mergekit_speech import registry
 from mergekit_speech.api import Strategy
 from mergekit_speech.errors import StrategyError
-from mergekit_speech.registry import STRATEGIES, Registry, suggestion
+from mergekit_speech.registry import CORPORA, STRATEGIES, TASKS, Registry, suggestion
 
 GROUP = "mergekit_speech.strategies"
 
 
-def install(monkeypatch: pytest.MonkeyPatch, **plugins: object) -> None:
+def install(monkeypatch: pytest.MonkeyPatch, *, claimed: str = GROUP, **plugins: object) -> None:
     """Pretend that distributions with these entry points are installed; a value is what the entry point names."""
     module = ModuleType("fake_plugin")
     for name, value in plugins.items():
         setattr(module, name, value)
     monkeypatch.setitem(sys.modules, "fake_plugin", module)
-    points = tuple(EntryPoint(name, f"fake_plugin:{name}", GROUP) for name in plugins)
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == GROUP else ())
+    points = tuple(EntryPoint(name, f"fake_plugin:{name}", claimed) for name in plugins)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == claimed else ())
 
 
 def plugin() -> Strategy:
@@ -90,6 +91,20 @@ def test_plugin_of_the_wrong_kind(monkeypatch: pytest.MonkeyPatch) -> None:
         StrategyError, match=r"expected the plugin 'fake_plugin:wrong' .* to be a Strategy, came 3; see"
     ):
         STRATEGIES.load("wrong")
+
+
+@pytest.mark.parametrize(
+    ("things", "said"),
+    [
+        (TASKS, "a Task, came {'name': 'wrong'}; see mergekit_speech.tasks.parts.task"),
+        (CORPORA, "a Corpus, came {'name': 'wrong'}; see mergekit_speech.speech.corpora.parts.corpus"),
+    ],
+)
+def test_plugin_that_is_no_task_or_corpus(monkeypatch: pytest.MonkeyPatch, things: Registry[Any], said: str) -> None:
+    install(monkeypatch, claimed=things.package, wrong={"name": "wrong"})
+    with pytest.raises(StrategyError) as caught:
+        things.load("wrong")
+    assert str(caught.value) == f"expected the plugin 'fake_plugin:wrong' of an unknown distribution to be {said}"
 
 
 def test_module_without_its_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from torch import nn
 from mergekit_speech.registry import TASKS
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.classification import ClassificationTask
+from mergekit_speech.tasks.parts.ctc import CtcTask
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.rows import Counts, Drawn, Rows
 from mergekit_speech.tasks.parts.splits import Splits
@@ -122,6 +123,30 @@ def test_head_that_learns_nothing() -> None:
     assert said.startswith(
         "probe_head: expected a loss that falls while two clips are learnt by heart, came 0.6931 and"
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reversed(ClassificationTask):
+    def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[str]:
+        return [labels.names[::-1][index] for index in output.argmax(dim=-1).tolist()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetful(CtcTask):
+    def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[list[str]]:
+        return [symbols[:-1] for symbols in super().decode(output, lengths, labels)]
+
+
+def test_decoding_that_does_not_invert_targets() -> None:
+    assert refuse(Reversed(**FIELDS)) == (
+        "probe_head: expected that decoding inverts targets, acc 1 of an output with next to no loss, came 0"
+    )
+    phones = [make_clip(name, phones=["AA", "B", "B", name]) for name in ("c", "d", "c", "d", "c", "d")]
+    pr: CtcTask = TASKS.load("pr")
+    splits = Splits(phones[:2], phones[2:4], phones[4:])
+    check_task(pr, splits)
+    forgetful = Forgetful(**{field.name: getattr(pr, field.name) for field in fields(pr)})
+    assert refuse(forgetful, splits).endswith("per 0 of an output with next to no loss, came 0.25")
 
 
 def test_head_that_hears_padding() -> None:

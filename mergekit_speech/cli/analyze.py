@@ -8,8 +8,19 @@ import click
 
 from mergekit_speech.cli.output import Output, common_options
 
+HELP = """Compare features and weights of OTHER encoders with those of BASE, layer by layer.
 
-@click.command()
+\b
+msm analyze base/ runs/pr merged/ --data DIR --output REPORT
+
+Features of the same clips: R² of a linear map to those of BASE, fitted on half of the clips and scored on the other
+half; linear CKA; cosine. Weights: the distance to BASE, whole and by part.
+
+Encoders are named as for msm bench; LABEL=ENCODER gives one a name.
+"""
+
+
+@click.command(help=HELP)
 @click.argument("base")
 @click.argument("others", nargs=-1, required=True, metavar="OTHER...")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <folder>/manifest.jsonl.")
@@ -41,13 +52,7 @@ def command(
     output: Path,
     overwrite: bool,
 ) -> None:
-    """Compare features and weights of OTHER encoders with those of BASE, layer by layer.
-
-    Features of the same clips: R² of a linear map to those of BASE, fitted on half of the clips and scored on the other
-    half; linear CKA; cosine. Weights: the distance to BASE, whole and by part.
-
-    Encoders are named as for msm bench; LABEL=ENCODER gives one a name.
-    """
+    """Compare, and show what came out."""
     from mergekit_speech.reports.analyze import analyze
     from mergekit_speech.reports.folder import PAGE, read_folder
     from mergekit_speech.reports.kinds import kind_of

@@ -15,8 +15,22 @@ if TYPE_CHECKING:
     from mergekit_speech.superb.settings import PerTask
     from mergekit_speech.superb.states import StateFormat
 
+HELP = """Probe frozen encoders on SUPERB tasks, and compare them with the first one.
 
-@click.command()
+\b
+msm bench base/ runs/pr merged/ --data DIR --tasks pr,sid --steps 1000 --output REPORT
+
+An ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a name on the hub, a run
+folder of msm finetune, fbank or logmel for spectral features, or random:ENCODER for random weights of that
+encoder's shape; LABEL=ENCODER gives it a name in the table. msm convert --like makes a directory of files that hold
+no settings.
+
+Numbers hold for all tasks, or are given by task: --lr pr=1e-2,sid=1e-3. SUPERB's own are made for hundreds of
+hours of speech; on a few hours, --steps 1000 is plenty.
+"""
+
+
+@click.command(help=HELP)
 @click.argument("encoders", nargs=-1, required=True, metavar="ENCODER...")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them.")
@@ -58,7 +72,8 @@ if TYPE_CHECKING:
 @click.option(
     "--tune",
     metavar="lr=RATES",
-    help="Learning rates to choose from on validation clips, for each encoder and task, such as lr=1e-2,1e-3.",
+    help="Learning rates to choose from on validation clips, for each encoder and task, such as lr=1e-2,1e-3; by the"
+    " native engine alone.",
 )
 @click.option(
     "--tensorboard",
@@ -99,16 +114,7 @@ def command(
     resume: bool,
     overwrite: bool,
 ) -> None:
-    """Probe frozen encoders on SUPERB tasks, and compare them with the first one.
-
-    An ENCODER is a transformers directory, also of a task model, a file of s3prl or fairseq, a name on the hub, a run
-    folder of msm finetune, fbank or logmel for spectral features, or random:ENCODER for random weights of that
-    encoder's shape; LABEL=ENCODER gives it a name in the table. msm convert --like makes a directory of files that hold
-    no settings.
-
-    Numbers hold for all tasks, or are given by task: --lr pr=1e-2,sid=1e-3. SUPERB's own are made for hundreds of
-    hours of speech; on a few hours, --steps 1000 is plenty.
-    """
+    """Probe, and show what came out."""
     from mergekit_speech.cli._watching import BenchWatcher, refuse_failures
     from mergekit_speech.reports.bench import bench
     from mergekit_speech.reports.bench_table import bench_table

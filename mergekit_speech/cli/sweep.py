@@ -47,6 +47,7 @@ for it.
 @click.option("--grid", type=PLACE, metavar="YAML", help="A list of grids: alphas, strategies, settings, groups.")
 @click.option("--greedy", is_flag=True, help="Also average the tuned encoders one by one as long as it helps.")
 @click.option("--extrapolate", is_flag=True, help="Allow an alpha beyond 0 to 1.")
+@click.option("--force", is_flag=True, help="Merge also if an encoder was hardly tuned from the base.")
 @click.option("--merge-seed", type=int, default=0, show_default=True, help="Seed of strategies that draw at random.")
 @click.option("--data", type=PLACE, required=True, help="Folder with <task>/manifest.jsonl.")
 @click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them.")
@@ -187,6 +188,7 @@ def _read_settings(options: dict[str, Any]) -> SweepSettings:
         references=options["references"],
         greedy=options["greedy"],
         extrapolate=options["extrapolate"],
+        force=options["force"],
         merge_seed=options["merge_seed"],
         cache=options["cache"],
         workers=options["workers"] or default_workers(),

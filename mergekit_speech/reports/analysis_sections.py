@@ -21,7 +21,7 @@ CAPTION = (
 )
 KEYS = ("encoder", "layer", *(title for _, title in MEASURES))
 PARTS = ("encoder", "part", "distance", "relative distance")
-CONNECTED = ("encoder", "layer", "R²", "relative error")
+CONNECTED = ("encoder", "α", "layer", "R²", "relative error")
 
 
 def analysis_table(document: Mapping[str, Any]) -> RenderableType:
@@ -78,16 +78,18 @@ def _listings(document: Mapping[str, Any]) -> list[Listing]:
         for part in pair["weights"]
     ]
     connected = [
-        [pair["encoder"], layer["layer"], layer["r2"], layer["relative_error"]]
+        [pair["encoder"], line["alpha"], layer["layer"], layer["r2"], layer["relative_error"]]
         for pair in pairs
-        for layer in (pair.get("connectivity") or {"layers": ()})["layers"]
+        if (line := pair.get("connectivity"))
+        for layer in line["layers"]
     ]
     named = (("similarity", KEYS, similarity), ("deviation", PARTS, deviation), ("connectivity", CONNECTED, connected))
     return [_listing(name, keys, data) for name, keys, data in named if data or name == "similarity"]
 
 
 def _listing(name: str, keys: Sequence[str], data: list[list[Cell]]) -> Listing:
-    return Listing(name, keys, [[Entry(_show(cell)) for cell in row] for row in data], keys, data)
+    rows = [[Entry(_show(cell)) for cell in row] for row in data]
+    return Listing(name, keys, rows, keys, data, folded=name != "connectivity")
 
 
 def _show(cell: Cell) -> str:
@@ -110,7 +112,7 @@ def _similarity(document: Mapping[str, Any]) -> Figure:
     ]
     drawing = heat_map("Similarity to the base by layer and encoder", bands)
     data = _listings(document)[0].data
-    return Figure("similarity", "Darker is nearer to the base; 1 is the same.", drawing, KEYS, data)
+    return Figure("similarity", "The stronger the colour, the nearer to the base; 1 is the same.", drawing, KEYS, data)
 
 
 def _deviation(document: Mapping[str, Any]) -> Figure:
@@ -126,7 +128,7 @@ def _deviation(document: Mapping[str, Any]) -> Figure:
         for pair in document["pairs"]
         for part in pair["weights"]
     ]
-    return Figure("deviation", "Darker is farther from the base.", drawing, PARTS, data)
+    return Figure("deviation", "The stronger the colour, the farther from the base.", drawing, PARTS, data)
 
 
 def _distinct(items: Any) -> list[str]:

@@ -34,7 +34,7 @@ class Bar:
 
 
 def figure_bars(columns: Sequence[Column]) -> Figure:
-    """Every metric of every encoder, in percent, with 95 % intervals."""
+    """Every metric of every encoder, in percent, with 95 % intervals where they are known."""
     groups = [
         (
             column.heading,
@@ -43,7 +43,7 @@ def figure_bars(columns: Sequence[Column]) -> Figure:
                     row.encoder,
                     column.factor * row.figure.mean,
                     show(row.figure.mean, column),
-                    row.figure.interval and (100 * row.figure.interval[0], 100 * row.figure.interval[1]),
+                    _scaled(row.figure.interval, column.factor),
                 )
                 for row in column.rows
                 if row.figure is not None
@@ -61,7 +61,8 @@ def figure_bars(columns: Sequence[Column]) -> Figure:
     ]
     labels = [row.encoder for row in columns[0].rows] if columns else []
     canvas = draw_bars("Test figures by metric and encoder", groups, labels, "test figure, percent")
-    caption = "Means over seeds with 95 % intervals; arrows point to the better end."
+    known = any(bar.interval for _, bars in groups for bar in bars)
+    caption = f"Means over seeds{' with 95 % intervals' if known else ''}; arrows point to the better end."
     return Figure("figures", caption, canvas, ("task", "metric", "encoder", "mean", "low", "high"), rows)
 
 
@@ -118,6 +119,10 @@ def draw_bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]], labels: S
         y += GAP
     canvas.height = bottom + AXIS
     return canvas
+
+
+def _scaled(interval: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:
+    return None if interval is None else (factor * interval[0], factor * interval[1])
 
 
 def _points(label: str, value: float, interval: Sequence[float] | None = None) -> Bar:

@@ -129,7 +129,9 @@ def _layer_shares(document: Mapping[str, Any]) -> Figure | None:
     ]
     rows = [(*key, layer, share) for key, shares in means.items() for layer, share in enumerate(shares)]
     drawing = heat_map("Share of each layer in the weighted sum, by task and encoder", bands)
-    return Figure("layer-weights", "Darker is more; each task has its own scale.", drawing, SHARE_KEYS, rows)
+    return Figure(
+        "layer-weights", "The stronger the colour, the more; each task has its own scale.", drawing, SHARE_KEYS, rows
+    )
 
 
 SHARE_KEYS = ("task", "encoder", "layer", "share")

@@ -51,10 +51,9 @@ def forest_plot(columns: Sequence[Column], base: str) -> Figure | None:
             y += ROW
         y += 6
     canvas.height = bottom + AXIS
-    caption = (
-        f"Differences from {base}; right is better, numbers as measured. Filled marks: a difference was seen after"
-        " correction; hollow: none was."
-    )
+    judged = any(delta.verdict for _, deltas in shown for _, _, delta in deltas)
+    marks = " Filled marks: a difference was seen after correction; hollow: none was." if judged else ""
+    caption = f"Differences from {base}; right is better, numbers as measured.{marks}"
     rows = [_data(column, row, delta) for column, deltas in shown for _, row, delta in deltas]
     return Figure("deltas", caption, canvas, KEYS, rows)
 

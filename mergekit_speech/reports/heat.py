@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mergekit_speech.reports.bench_table import MINUS
 from mergekit_speech.reports.canvas import WIDTH, Canvas, shorten
 
-LEFT = 104
+LEFT, MOST_LEFT, LETTER = 104, 156, 6.4
+INDENT = 10
 HEADING, ROW, GAP = 22, 19, 8
 LEAST_TO_WRITE = 22
 
@@ -21,7 +22,7 @@ class Band:
         heading: What is shown.
         columns: Name of each column.
         rows: Label and values of each row; None leaves a cell empty.
-        most: Value of the darkest colour; None takes the largest there is.
+        most: Value of the strongest colour; None takes the largest there is.
         digits: Places behind the point.
     """
 
@@ -40,20 +41,22 @@ def heat_map(title: str, bands: Sequence[Band]) -> Canvas:
         bands: At least one.
     """
     canvas = Canvas(title)
+    longest = max((len(label) for band in bands for label, _ in band.rows), default=0)
+    left = min(MOST_LEFT, max(LEFT, INDENT + LETTER * longest))
     y = 0.0
     for band in bands:
-        width = (WIDTH - LEFT) / max(1, len(band.columns))
+        width = (WIDTH - left) / max(1, len(band.columns))
         canvas.text(0, y + 15, band.heading, "strong")
         every = -(-max(map(len, band.columns), default=1) * 6 // max(1, int(width)))
         for place, column in enumerate(band.columns):
             if place % max(1, every) == 0:
-                canvas.text(LEFT + (place + 0.5) * width, y + 15, column, "tiny muted middle")
+                canvas.text(left + (place + 0.5) * width, y + 15, column, "tiny muted middle")
         y += HEADING
         most = band.most or max((value or 0 for _, values in band.rows for value in values), default=0) or 1.0
         for label, values in band.rows:
-            canvas.text(10, y + 13, shorten(label, 15), "small")
+            canvas.text(INDENT, y + 13, shorten(label, int((left - INDENT) / LETTER)), "small")
             for place, value in enumerate(values):
-                _draw_cell(canvas, LEFT + place * width, y, width, value, most, band.digits)
+                _draw_cell(canvas, left + place * width, y, width, value, most, band.digits)
             y += ROW
         y += GAP
     canvas.height = y

@@ -70,6 +70,7 @@ class Listing:
         rows: As they are shown.
         data: As they are saved: plain numbers, under `keys`.
         keys: Headings of the data.
+        folded: Whether a page shows it on demand, since a drawing says the same.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Listing:
     rows: Sequence[Sequence[Entry]]
     keys: Sequence[str]
     data: Sequence[Sequence[Cell]]
+    folded: bool = False
 
     @property
     def csv_link(self) -> str:

@@ -59,6 +59,7 @@ def _say(document: Mapping[str, Any]) -> list[str]:
     if picked := document["picked"]:
         text.append(f"Picked by validation: {picked['label']} ({picked['why']}).")
         text += _say_tested(document, picked["label"])
+    text += [f"Note: {note}" for note in document.get("notes", ())]
     failed = [f"Failed: {fault['encoder']}, {fault['task']}: {fault['message']}" for fault in document["failures"]]
     return text + failed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from mergekit_speech.superb.probe import is_cropped, mean_suffices
 from mergekit_speech.superb.results import Failure, ProbedEncoder, ProbeResult, Trial
 from mergekit_speech.superb.s3prl_engine.engine import S3prlEngine
 from mergekit_speech.superb.states import StateFormat, StateStore, name_states
-from mergekit_speech.superb.training import train_probe
+from mergekit_speech.superb.training import TriedProbe, train_probe, try_probe
 from mergekit_speech.superb.tuning import choose_rate, mean_figures
 from mergekit_speech.superb.watching import Watcher
+from mergekit_speech.training.events import Observer
 
 
 @dataclass(frozen=True)
@@ -90,57 +92,75 @@ class Round:
 
     def _task(self, number: int, assignment: Assignment) -> None:
         self._heard = False
-        tuned, tried = self._tuned(number, assignment)
+        tuned, tried, heads = self._tuned(number, assignment)
         for seed in self._session.seeds:
             key = self._key(tuned, seed)
             known = self._session.ledger.find(key, self._encoder.label)
             if known is None:
                 self._hear(number)
             with self._surviving(assignment, seed):
-                result = replace(known or self._train(tuned, seed), tried=tried)
+                test = heads[seed].test if seed in heads else partial(self._train, tuned, seed)
+                result = replace(known or test(), tried=tried)
                 if known is None:
                     self._session.ledger.add(key, result)
                 self._session.done.append(result)
                 done = len(self._session.done) + len(self._session.failures)
                 self._session.watcher.probed(result, done, self._session.total, resumed=known is not None)
 
-    def _tuned(self, number: int, assignment: Assignment) -> tuple[Assignment, tuple[Trial, ...]]:
-        """The task at the learning rate that is best on validation clips, and all that were tried."""
+    def _tuned(
+        self, number: int, assignment: Assignment
+    ) -> tuple[Assignment, tuple[Trial, ...], Mapping[int, TriedProbe]]:
+        """The task at the rate that is best on validation clips, all that were tried, and the best ones' heads by seed.
+
+        Heads of an interrupted bench are gone, and those of other rates are not kept.
+        """
         if not self._session.rates or assignment.settings is None:
-            return assignment, ()
-        trials, faults = list[Trial](), list[DataError]()
+            return assignment, (), {}
+        trials, faults, best = list[Trial](), list[DataError](), dict[int, TriedProbe]()
         for rate in self._session.rates:
             other = replace(assignment, settings=replace(assignment.settings, learning_rate=rate))
+            heads: dict[int, TriedProbe] = {}
             try:
-                figures = [self._validate(number, other, seed) for seed in self._session.seeds]
-                trials.append(Trial(rate, mean_figures(figures)))
+                figures = [self._validate(number, other, seed, heads) for seed in self._session.seeds]
             except DataError as fault:
                 # A rate at which the loss grows beyond all bounds is not chosen.
                 faults.append(fault)
+                continue
+            trials.append(Trial(rate, mean_figures(figures)))
+            if choose_rate(trials, assignment.goal) == rate:
+                best = heads
         if not trials:
             raise faults[0]
         rate = choose_rate(trials, assignment.goal)
-        return replace(assignment, settings=replace(assignment.settings, learning_rate=rate)), tuple(trials)
+        return replace(assignment, settings=replace(assignment.settings, learning_rate=rate)), tuple(trials), best
 
-    def _validate(self, number: int, assignment: Assignment, seed: int) -> Mapping[str, float]:
+    def _validate(
+        self, number: int, assignment: Assignment, seed: int, heads: dict[int, TriedProbe]
+    ) -> Mapping[str, float]:
+        """Validation figures of a seed, whose head joins the others unless the ledger knows them."""
         key = {**self._key(assignment, seed), "tested": False}
         result = self._session.ledger.find(key, self._encoder.label)
         if result is None:
             self._hear(number)
-            result = self._train(assignment, seed, tested=False)
+            observers = self._observers(assignment, seed, tested=False)
+            heads[seed] = try_probe(assignment, self._encoder, self._open(), seed, observers)
+            result = heads[seed].result
             self._session.ledger.add(key, result)
         return result.valid
 
-    def _train(self, assignment: Assignment, seed: int, *, tested: bool = True) -> ProbeResult:
-        session, encoder = self._session, self._encoder
-        observers = [
-            *session.watcher.probing(encoder.label, assignment.task.name, seed, assignment.goal),
-            *head_events(session.events, encoder.label, assignment, seed, tested=tested),
-        ]
+    def _train(self, assignment: Assignment, seed: int) -> ProbeResult:
+        session, observers = self._session, self._observers(assignment, seed, tested=True)
         if session.elsewhere and not session.here(assignment):
-            return session.elsewhere.probe(self._named, encoder, assignment, seed, observers)
-        result = train_probe(assignment, encoder, self._open(), seed, observers, tested=tested)
+            return session.elsewhere.probe(self._named, self._encoder, assignment, seed, observers)
+        result = train_probe(assignment, self._encoder, self._open(), seed, observers)
         return replace(result, engine=session.engine)
+
+    def _observers(self, assignment: Assignment, seed: int, *, tested: bool) -> list[Observer]:
+        session, label = self._session, self._encoder.label
+        return [
+            *session.watcher.probing(label, assignment.task.name, seed, assignment.goal),
+            *head_events(session.events, label, assignment, seed, tested=tested),
+        ]
 
     def _open(self) -> StateStore:
         if self._store is None:

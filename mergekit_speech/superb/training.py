@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import torch
@@ -14,7 +15,6 @@ from mergekit_speech.superb.assignment import Assignment, Fold
 from mergekit_speech.superb.layers import Tested, pick_layer
 from mergekit_speech.superb.probe import Probe, ProbeBatch, States, answer, mean_suffices
 from mergekit_speech.superb.results import NATIVE, ProbedEncoder, ProbeResult
-from mergekit_speech.superb.settings import ProbeSettings
 from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.tasks.parts.labels import Labels
@@ -25,15 +25,25 @@ from mergekit_speech.training.events import Observer
 from mergekit_speech.training.feed import Feed
 from mergekit_speech.training.loop import Loop
 
+_Judge = Callable[[bool], Tested]
+"""Judges a trained head on the validation split, and on the test split too if so told."""
+
+
+@dataclass(frozen=True)
+class TriedProbe:
+    """Heads of all folds of a task, trained and not tested.
+
+    Attributes:
+        result: What there is to say of them; it has no test figures.
+        test: Hears the test split, and says all there is to say.
+    """
+
+    result: ProbeResult
+    test: Callable[[], ProbeResult]
+
 
 def train_probe(
-    assignment: Assignment,
-    encoder: ProbedEncoder,
-    states: States,
-    seed: int,
-    observers: Sequence[Observer] = (),
-    *,
-    tested: bool = True,
+    assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
 ) -> ProbeResult:
     """Trains a head from scratch for each fold, and tests its best checkpoint on the validation split.
 
@@ -45,18 +55,45 @@ def train_probe(
         states: Where they come from.
         seed: Decides head and order of clips.
         observers: Told of every step and validation.
-        tested: Whether the test split is heard; else the result has no test figures.
 
     Raises:
         MsmError: Whatever goes wrong; the message names task, encoder and seed.
     """
 
     def train(fold: Fold) -> Tested:
-        if assignment.settings is None:
-            return pick_layer(assignment.task, fold.splits, states, encoder.depth)
-        return _train_fold(assignment, fold, assignment.settings, encoder, states, seed, observers, tested=tested)
+        return _learn(assignment, fold, encoder, states, seed, observers)(True)
 
     return train_folds(assignment, encoder, seed, NATIVE, train)
+
+
+def try_probe(
+    assignment: Assignment, encoder: ProbedEncoder, states: States, seed: int, observers: Sequence[Observer] = ()
+) -> TriedProbe:
+    """Trains heads as `train_probe` does, and leaves the test split alone until it is asked for.
+
+    Args:
+        assignment: What to learn, on what, how.
+        encoder: Whose hidden states.
+        states: Where they come from.
+        seed: Decides head and order of clips.
+        observers: Told of every step and validation.
+
+    Raises:
+        MsmError: As `train_probe`.
+    """
+    heads: dict[int | None, _Judge] = {}
+
+    def train(fold: Fold) -> Tested:
+        heads[fold.splits.fold] = _learn(assignment, fold, encoder, states, seed, observers)
+        return heads[fold.splits.fold](False)
+
+    tried = train_folds(assignment, encoder, seed, NATIVE, train)
+
+    def test() -> ProbeResult:
+        whole = train_folds(assignment, encoder, seed, NATIVE, lambda fold: heads[fold.splits.fold](True))
+        return replace(whole, seconds=tried.seconds + whole.seconds)
+
+    return TriedProbe(tried, test)
 
 
 def train_folds(
@@ -100,18 +137,18 @@ def train_folds(
     )
 
 
-def _train_fold(
+def _learn(
     assignment: Assignment,
     fold: Fold,
-    settings: ProbeSettings,
     encoder: ProbedEncoder,
     states: States,
     seed: int,
     observers: Sequence[Observer],
-    *,
-    tested: bool,
-) -> Tested:
-    task, labels = assignment.task, fold.labels
+) -> _Judge:
+    """Trains a head, and returns what judges it."""
+    task, labels, settings = assignment.task, fold.labels, assignment.settings
+    if settings is None:
+        return lambda _: pick_layer(task, fold.splits, states, encoder.depth)
     probe = fresh_probe(task, labels, encoder, states, seed)
     examination = Examination(task, fold.splits, lambda clips: answer(probe, task, labels, clips))
     limits = BatchLimits(clips=settings.clips)
@@ -128,9 +165,13 @@ def _train_fold(
         MemoryCheckpoints(),
         observers,
     )
-    outcome = loop.run()
-    valid, test = examination.conclude() if tested else (examination.valid_rows(), {})
-    return Tested(valid, test, probe.layer_weights(), outcome.best_step)
+    best_step = loop.run().best_step
+
+    def judge(tested: bool) -> Tested:
+        valid, test = examination.conclude() if tested else (examination.valid_rows(), {})
+        return Tested(valid, test, probe.layer_weights(), best_step)
+
+    return judge
 
 
 def fresh_probe(task: Task, labels: Labels, encoder: ProbedEncoder, states: States, seed: int) -> Probe:

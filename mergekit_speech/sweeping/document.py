@@ -10,6 +10,7 @@ import numpy as np
 
 from mergekit_speech.superb.columns import VERSION, Column
 from mergekit_speech.superb.deltas import Compared, compare
+from mergekit_speech.superb.leaks import leaks
 from mergekit_speech.superb.measured import sum_up
 from mergekit_speech.sweeping.point import SweepPoint
 from mergekit_speech.sweeping.sweep import SweepReport
@@ -39,6 +40,7 @@ def document(report: SweepReport) -> dict[str, Any]:
         "points": [_point(report, compared, point) for point in report.points],
         "picked": report.picked and {**asdict(report.picked), "by": "valid"},
         "failures": [asdict(failure) for failure in bench.failures],
+        "notes": leaks(bench),
     }
 
 

@@ -35,6 +35,7 @@ class Job:
         extrapolate: Allow an α beyond 0 to 1.
         seed: Of strategies that draw random numbers.
         cache: Bytes of hidden states to keep.
+        force: Merge also if an encoder was hardly tuned from the base.
     """
 
     base: Path
@@ -46,6 +47,7 @@ class Job:
     extrapolate: bool
     seed: int
     cache: int
+    force: bool = False
 
     def recipe(self, point: SweepPoint) -> Recipe:
         """The merge of a point; that of an end gives the same encoder."""
@@ -60,6 +62,7 @@ class Job:
             ),
             seed=self.seed,
             base_digest=self.digests[0],
+            force=self.force,
         )
 
     def folder(self, point: SweepPoint) -> Path:

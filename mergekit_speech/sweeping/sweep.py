@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mergekit_speech.errors import CheckpointError, Interrupted, MsmError, SettingsError
 from mergekit_speech.hub.fetch import resolve
+from mergekit_speech.merging.fingerprint import check_base
 from mergekit_speech.merging.merge import find_base
 from mergekit_speech.merging.plan import make_plan
 from mergekit_speech.registry import suggestion
@@ -43,6 +44,7 @@ class SweepSettings:
         references: Set of reference figures for the SUPERB score.
         greedy: Also make a greedy soup of the tuned encoders.
         extrapolate: Allow an α beyond 0 to 1.
+        force: Merge also if an encoder was hardly tuned from the base.
         merge_seed: Of strategies that draw random numbers.
         cache: Bytes of hidden states that each process keeps on disk.
         workers: Processes on this machine; 1 does all in this process.
@@ -54,6 +56,7 @@ class SweepSettings:
     references: str = SPEECH_FT
     greedy: bool = False
     extrapolate: bool = False
+    force: bool = False
     merge_seed: int = 0
     cache: int = CACHE
     workers: int = 1
@@ -135,6 +138,7 @@ def run_sweep(
         settings.extrapolate,
         settings.merge_seed,
         settings.cache,
+        settings.force,
     )
     points = lay_out(grids, ends[0].label, [each.label for each in ends[1:]])
     _check(job, points, settings)
@@ -178,7 +182,9 @@ def _check(job: Job, points: Sequence[SweepPoint], settings: SweepSettings) -> N
         raise SettingsError("expected several tuned encoders for a greedy soup, came one: name more with --tuned")
     for point in points:
         try:
-            make_plan(job.recipe(point))
+            plan = make_plan(job.recipe(point))
+            if point.end == "tuned" and not plan.recipe.force:
+                check_base(plan)
         except MsmError as fault:
             raise type(fault)(f"{point.label}: {fault}") from fault
 

@@ -3,8 +3,11 @@
 A clip that is searched may hold several terms (a list) or none (an empty one). There is no head: hidden states are
 compared as they are, and the one that does best on validation queries is tested. Those are the clips of split
 `query_valid`; where there are none, all queries of every third term validate and are not tested. The same clips are
-searched by both. MTWV has the prior and costs of QUESST 2014: the rate of
-false alarms weighs 12.49 times that of misses.
+searched by both.
+
+MTWV has the prior and costs of QUESST 2014: the rate of false alarms weighs 12.49 times that of misses; queries that no
+clip holds do not count. SUPERB's published figures are not comparable: they come from the scorer of QUESST, which
+counts queries and clips of all its languages, and takes all but the English ones for not found.
 """
 
 from __future__ import annotations

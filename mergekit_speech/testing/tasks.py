@@ -21,6 +21,11 @@ FRAMES = (96, 61)
 STEPS, RATE = 60, 5e-3
 FALL = 0.9
 """What the loss of two clips must fall to, as a share of the first one, within sixty steps."""
+LONGER = 4
+"""Outputs with a frame axis are this much longer where they are learnt themselves, so that any answer fits."""
+OUTPUT_STEPS, OUTPUT_RATE = 100, 1.0
+NEAR = 0.05
+"""How far from perfect the first metric of an output with next to no loss may be."""
 
 
 def check_task(task: Task, splits: Splits, *, seed: int = 0) -> None:
@@ -28,7 +33,9 @@ def check_task(task: Task, splits: Splits, *, seed: int = 0) -> None:
 
     Checked: the statements themselves; labels that depend on the training clips alone; targets, a tensor a clip; heads
     of probing and of tuning: a finite loss that falls while two clips are learnt by heart, and that does not depend on
-    what lies behind a clip's end; an answer a clip; rows about one number of items, made again alike; figures, each
+    what lies behind a clip's end; decoding that inverts targets: what the loss takes for right is decoded into answers
+    that the first metric takes for right, 1 or, where lower is better, 0 (of heads whose output is one tensor); an
+    answer a clip; rows about one number of items, made again alike; figures, each
     stated metric and no other, that change nothing in the rows, do not depend on the order of the items, and agree with
     `draws`.
 
@@ -53,6 +60,7 @@ def check_task(task: Task, splits: Splits, *, seed: int = 0) -> None:
     for name, builder in (("probe_head", task.probe_head), ("tuning_head", task.tuning_head)):
         head = _check_head(task, name, builder, labels, splits.train[:2], seed)
         _check_rows(task, splits, partial(_answers, task, head, labels, seed))
+        _check_decoding(task, name, head, labels, splits.train[:2], seed)
 
 
 def _check_statements(task: Task) -> None:
@@ -111,6 +119,35 @@ def _check_padding(
         raise AssertionError(
             f"{name}: expected a loss that does not depend on what lies behind a clip's end, came {float(one):.6g} and"
             f" {float(two):.6g}"
+        )
+
+
+def _check_decoding(task: Task, name: str, head: nn.Module, labels: Labels, clips: Sequence[Clip], seed: int) -> None:
+    """Learns an output itself, without a head, and decodes it."""
+    import torch
+
+    torch.manual_seed(seed)
+    lengths = torch.tensor(FRAMES)
+    with torch.no_grad():
+        output = head(torch.randn(len(clips), max(FRAMES), DIM), lengths)
+    if not isinstance(output, torch.Tensor):
+        return
+    if output.ndim == 3:
+        output, lengths = output.repeat(1, LONGER, 1), LONGER * lengths
+    learnt, targets = torch.randn(output.shape).mul_(0.01).requires_grad_(), task.targets(clips, labels)
+    optimizer = torch.optim.Adam([learnt], lr=OUTPUT_RATE)
+    for _ in range(OUTPUT_STEPS):
+        optimizer.zero_grad()
+        torch.autograd.backward(task.loss(learnt, lengths, targets))
+        optimizer.step()
+    said = task.decode(learnt.detach(), lengths, labels)
+    answers = {clip.id: answer for clip, answer in zip(clips, said, strict=True)}
+    metric, figures = task.metrics[0], task.figures(task.measure(answers, clips, task.decide(answers, clips)))
+    perfect = 0 if metric.lower_is_better else 1
+    if not abs(figures[metric.name] - perfect) <= NEAR:
+        raise AssertionError(
+            f"{name}: expected that decoding inverts targets, {metric.name} {perfect} of an output with next to no"
+            f" loss, came {figures[metric.name]:.4g}"
         )
 
 

@@ -74,6 +74,7 @@ def test_a_merge_is_nearer_to_the_base_than_the_tuned_encoder(
     assert merged["connectivity"]["alpha"] == pytest.approx(0.25, abs=1e-4)
     assert merged["connectivity"]["layers"][0]["relative_error"] == pytest.approx(0.0, abs=1e-6)
     assert 0 < merged["connectivity"]["layers"][2]["relative_error"] < 1
+    assert "| merged | 0.2500 | 2 |" in (tmp_path / "r" / "table.md").read_text()
     assert "linear CKA" in done.stdout
     assert "merged: α = 0.2500 on the line to tuned." in done.stderr
     assert "Intervals of these figures are not measured." in done.stderr

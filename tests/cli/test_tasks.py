@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import EntryPoint
 
 import pytest
 from click.testing import CliRunner, Result
 
+from mergekit_speech import registry
 from mergekit_speech.cli import main
 from mergekit_speech.errors import StrategyError
-from mergekit_speech.registry import Registry
+from mergekit_speech.registry import TASKS, Registry
 
 BUILT_IN = {"asr", "asv", "er", "ic", "ks", "pc", "pr", "qbe", "sd", "sf", "sid"}
 
@@ -97,3 +99,13 @@ def test_broken_plugin_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch)
     shown = invoke().stdout
     assert "cannot be loaded: no module 'emotions'" in shown
     assert "phoneme recognition" in shown
+
+
+def test_plugin_that_is_no_task_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("odd", "json:dumps", TASKS.package)
+    monkeypatch.setattr(registry, "entry_points", lambda group: (point,) if group == point.group else ())
+    said = invoke("odd")
+    assert said.exit_code == 2
+    (line,) = said.stderr.splitlines()
+    assert line.startswith("Error: expected the plugin 'json:dumps' of an unknown distribution to be a Task, came <f")
+    assert "cannot be loaded: expected the plugin 'json:dumps'" in " ".join(invoke().stdout.replace("│", " ").split())

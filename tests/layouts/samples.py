@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ CLASSES = {"hubert": "HubertModel", "wav2vec2": "Wav2Vec2Model", "wavlm": "WavLM
 KEYS = {"hubert": "model_weight", "wav2vec2": "model_weight", "wavlm": "model", "decoar2": "model"}
 BOTH = ("weight", "bias")
 KERNEL, GROUPS, BUCKETS, BANDS = 4, 2, 8, 80
+CTC: Shapes = {"lm_head.weight": (5, 8), "lm_head.bias": (5,)}
+"""The head of a task model."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Sample:
         convolutions: Channels, kernel and stride of each.
         seed: Of its numbers.
         moved: How far, in standard deviations, it was tuned from the encoder of that seed; convolutions never move.
+        lacks: Canonical names of parameters that it does not have.
+        more: Settings beside those that all have.
     """
 
     family: str = "hubert"
@@ -46,6 +50,7 @@ class Sample:
     convolutions: tuple[tuple[int, int, int], ...] = ((6, 10, 5), (6, 3, 2))
     seed: int = 0
     moved: float = 0.0
+    lacks: tuple[str, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self) -> dict[str, Any]:
@@ -122,7 +127,8 @@ class Sample:
 
     def weights(self, dtype: str = "float32") -> dict[str, Array]:
         """Canonical names and values."""
-        start = draw(self.shapes(), self.seed, dtype)
+        drawn = draw(self.shapes(), self.seed, dtype)
+        start = {name: each for name, each in drawn.items() if name not in self.lacks}
         if not self.moved:
             return start
         deltas = draw(self.shapes(), self.seed + 1000, dtype)
@@ -137,23 +143,45 @@ def draw(shapes: Shapes, seed: int, dtype: str = "float32") -> dict[str, Array]:
     return {name: random.standard_normal(shape).astype(dtype) for name, shape in shapes.items()}
 
 
+def tune(sample: Sample) -> Sample:
+    """An encoder tuned a little from another."""
+    return replace(sample, moved=0.01)
+
+
 def write_folder(
     folder: Path,
     sample: Sample,
     *,
+    weights: Mapping[str, Array] | None = None,
     prefix: str = "",
     heads: Shapes | None = None,
+    head_seed: int = 7,
     dtype: str = "float32",
     old_weight_norm: bool = False,
 ) -> Path:
-    """Write it as transformers does, perhaps in a task model."""
+    """Write it as transformers does, perhaps in a task model, or with other weights."""
     folder.mkdir(parents=True)
     spell = antiquated if old_weight_norm else str
-    tensors = {f"{prefix}{spell(name)}": each for name, each in sample.weights(dtype).items()}
-    save_file(tensors | draw(heads or {}, 7), folder / "model.safetensors", {"format": "pt"})
+    kept = sample.weights(dtype) if weights is None else weights
+    tensors = {f"{prefix}{spell(name)}": each for name, each in kept.items()}
+    save_file(tensors | draw(heads or {}, head_seed), folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(sample.config(), indent=2) + "\n")
     if sample.family != "decoar2":
         (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": sample.large}) + "\n")
+    return folder
+
+
+def write_task(folder: Path, sample: Sample, heads: Shapes = CTC, head_seed: int = 1) -> Path:
+    """Write it as transformers does, in a task model."""
+    return write_folder(folder, sample, prefix=f"{sample.family}.", heads=heads, head_seed=head_seed)
+
+
+def write_bin(folder: Path, sample: Sample) -> Path:
+    """Write it as former versions of transformers did: a pickle, and weight norm by its old names."""
+    write_folder(folder, sample)
+    (folder / "model.safetensors").unlink()
+    weights = {antiquated(name): torch.from_numpy(each) for name, each in sample.weights().items()}
+    torch.save(weights, folder / "pytorch_model.bin")
     return folder
 
 
@@ -250,16 +278,19 @@ def fairseq_settings(sample: Sample) -> dict[str, Any]:
     return {"dictionaries_symbols": [["a", "b", "c", "d", "e"]], "model_cfg": model, "task_cfg": task}
 
 
-def fairseq_state(sample: Sample, *, heads: bool = True, prefix: str = "") -> dict[str, torch.Tensor]:
+def fairseq_state(
+    sample: Sample, *, heads: bool = True, head_seed: int = 9, prefix: str = ""
+) -> dict[str, torch.Tensor]:
     """Tensors under fairseq's names."""
     named = {fairseq_name(name, large=sample.large): each for name, each in sample.weights().items()}
-    named |= draw(fairseq_heads(sample), 9) if heads else {}
+    named |= draw(fairseq_heads(sample), head_seed) if heads else {}
     return {f"{prefix}{name}": torch.from_numpy(each) for name, each in named.items()}
 
 
-def write_s3prl(path: Path, sample: Sample) -> Path:
+def write_s3prl(path: Path, sample: Sample, *, head_seed: int = 9) -> Path:
     """Write it as s3prl's converter does."""
-    torch.save({**fairseq_settings(sample), KEYS[sample.family]: fairseq_state(sample)}, path)
+    state = fairseq_state(sample, head_seed=head_seed)
+    torch.save({**fairseq_settings(sample), KEYS[sample.family]: state}, path)
     return path
 
 

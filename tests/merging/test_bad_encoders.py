@@ -14,8 +14,7 @@ from click.testing import CliRunner
 from safetensors.numpy import save_file
 
 from mergekit_speech.cli import main
-from tests.layouts.samples import KEYS, Sample, draw, fairseq_settings
-from tests.merging.test_layouts import CTC, folder, moved, state
+from tests.layouts.samples import CTC, KEYS, Sample, draw, fairseq_settings, fairseq_state, tune, write_folder
 
 SAMPLE = Sample("hubert")
 
@@ -26,18 +25,18 @@ class Harmful:
 
 
 def unknown_family(path: Path) -> Path:
-    folder(path, SAMPLE, {f"x.{name}": each for name, each in moved(SAMPLE).items()})
+    write_folder(path, tune(SAMPLE), prefix="x.")
     (path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     return path
 
 
 def half_of_the_keys(path: Path) -> Path:
-    weights = moved(SAMPLE)
-    return folder(path, SAMPLE, {name: weights[name] for name in sorted(weights)[::2]})
+    weights = tune(SAMPLE).weights()
+    return write_folder(path, SAMPLE, weights={name: weights[name] for name in sorted(weights)[::2]})
 
 
 def half_of_the_keys_for_s3prl(path: Path) -> Path:
-    names = state(SAMPLE, moved(SAMPLE))
+    names = fairseq_state(tune(SAMPLE))
     half = {name: names[name] for name in sorted(names)[1::2]}
     torch.save({**fairseq_settings(SAMPLE), KEYS["hubert"]: half}, path)
     return path
@@ -49,17 +48,17 @@ def head_only(path: Path) -> Path:
 
 
 def head_only_folder(path: Path) -> Path:
-    return folder(path, SAMPLE, draw(CTC, 1))
+    return write_folder(path, SAMPLE, weights=draw(CTC, 1))
 
 
 def another_width(path: Path) -> Path:
     larger = Sample("hubert", hidden=16)
-    return folder(path, larger, larger.weights())
+    return write_folder(path, larger)
 
 
 def more_layers(path: Path) -> Path:
     larger = Sample("hubert", layers=4)
-    return folder(path, larger, larger.weights())
+    return write_folder(path, larger)
 
 
 def text(path: Path) -> Path:
@@ -107,7 +106,7 @@ def refusal(tmp_path: Path, base: Path, tuned: Path) -> str:
 def test_tuned_encoder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write, expected = BAD[kind]
-    line = refusal(tmp_path, folder(tmp_path / "base", SAMPLE, SAMPLE.weights()), write(tmp_path / "tuned"))
+    line = refusal(tmp_path, write_folder(tmp_path / "base", SAMPLE), write(tmp_path / "tuned"))
     assert line.startswith("Error: ")
     assert expected in line
     assert "tuned" in line
@@ -119,21 +118,21 @@ def test_tuned_encoder(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_base(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write, expected = BAD[kind]
-    assert expected in refusal(tmp_path, write(tmp_path / "base"), folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE)))
+    assert expected in refusal(tmp_path, write(tmp_path / "base"), write_folder(tmp_path / "tuned", tune(SAMPLE)))
 
 
 def test_base_without_config(tmp_path: Path) -> None:
-    base = folder(tmp_path / "base", SAMPLE, SAMPLE.weights())
+    base = write_folder(tmp_path / "base", SAMPLE)
     (base / "config.json").unlink()
-    assert refusal(tmp_path, base, folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE))) == (
+    assert refusal(tmp_path, base, write_folder(tmp_path / "tuned", tune(SAMPLE))) == (
         f"Error: expected config.json in {base}, from where the result takes its settings, came none; fetch it"
     )
 
 
 def test_family_that_nothing_names(tmp_path: Path) -> None:
     base = tmp_path / "base.pt"
-    names = state(SAMPLE, SAMPLE.weights())
+    names = fairseq_state(SAMPLE)
     kept = {name: each for name, each in names.items() if not name.startswith(("label", "final"))}
     torch.save({"model_cfg": {"encoder_layers": 2}, "task_cfg": {}, "model_weight": kept}, base)
-    line = refusal(tmp_path, base, folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE)))
+    line = refusal(tmp_path, base, write_folder(tmp_path / "tuned", tune(SAMPLE)))
     assert "expected an encoder of the families hubert, wav2vec2, wavlm, decoar2 in" in line

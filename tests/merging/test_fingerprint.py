@@ -13,8 +13,7 @@ from mergekit_speech.merging.fingerprint import PIECE, PIECES
 from mergekit_speech.merging.recipe_yaml import read_recipe
 from mergekit_speech.shards.reader import Weights
 from mergekit_speech.testing import tiny_checkpoint
-from tests.layouts.samples import Array, Sample, draw, write_s3prl
-from tests.merging.test_layouts import folder, moved
+from tests.layouts.samples import Array, Sample, draw, tune, write_folder, write_s3prl
 
 SAMPLE, OTHER = Sample(), Sample(seed=1)
 
@@ -30,18 +29,18 @@ def tuned_by(share: float, *, cnn: bool) -> dict[str, Array]:
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    return folder(tmp_path / "base", SAMPLE, SAMPLE.weights())
+    return write_folder(tmp_path / "base", SAMPLE)
 
 
 @pytest.mark.parametrize("cnn", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 1.0])
 def test_tuned_encoders_pass(share: float, cnn: bool, base: Path, tmp_path: Path) -> None:
-    tuned = folder(tmp_path / "tuned", SAMPLE, tuned_by(share, cnn=cnn))
+    tuned = write_folder(tmp_path / "tuned", SAMPLE, weights=tuned_by(share, cnn=cnn))
     merge(base, tuned, alpha=0.5, output=tmp_path / "out")
 
 
 def test_another_pretraining_is_refused_with_the_evidence(base: Path, tmp_path: Path) -> None:
-    tuned = folder(tmp_path / "tuned", OTHER, OTHER.weights())
+    tuned = write_folder(tmp_path / "tuned", OTHER)
     with pytest.raises(CheckpointError) as caught:
         merge(base, tuned, alpha=0.5, output=tmp_path / "out")
     assert str(caught.value).startswith(
@@ -63,19 +62,19 @@ def test_another_layout_is_looked_into_too(base: Path, tmp_path: Path) -> None:
 
 def test_another_family_is_refused(base: Path, tmp_path: Path) -> None:
     other = Sample("wav2vec2")
-    tuned = folder(tmp_path / "tuned", other, moved(other))
+    tuned = write_folder(tmp_path / "tuned", tune(other))
     with pytest.raises(CheckpointError, match=r"came .*: the base is a hubert encoder, the other a wav2vec2 one; name"):
         merge(base, tuned, alpha=0.5, output=tmp_path / "out")
 
 
 def test_force_goes_on_and_is_in_the_recipe(base: Path, tmp_path: Path) -> None:
-    tuned = folder(tmp_path / "tuned", OTHER, OTHER.weights())
+    tuned = write_folder(tmp_path / "tuned", OTHER)
     merge(base, tuned, alpha=0.5, force=True, output=tmp_path / "out")
     assert read_recipe(tmp_path / "out" / "recipe.yaml").force
 
 
 def test_merges_without_a_base_compare_nothing(base: Path, tmp_path: Path) -> None:
-    tuned = folder(tmp_path / "tuned", OTHER, OTHER.weights())
+    tuned = write_folder(tmp_path / "tuned", OTHER)
     merge(None, [base, tuned], output=tmp_path / "out")
 
 
@@ -86,8 +85,8 @@ def test_other_models_are_not_looked_into(tmp_path: Path) -> None:
 
 def test_weights_of_zeros_have_no_direction(tmp_path: Path) -> None:
     zeros = {name: np.zeros_like(each) for name, each in SAMPLE.weights().items()}
-    base = folder(tmp_path / "base", SAMPLE, zeros)
-    merge(base, folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE)), alpha=0.5, output=tmp_path / "out")
+    base = write_folder(tmp_path / "base", SAMPLE, weights=zeros)
+    merge(base, write_folder(tmp_path / "tuned", tune(SAMPLE)), alpha=0.5, output=tmp_path / "out")
 
 
 def test_little_is_read(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,7 +102,7 @@ def test_little_is_read(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
             super().read_into(name, buffer, start)
 
     wide = Sample(hidden=256, inner=512, layers=12)
-    folders = [folder(tmp_path / name, wide, wide.weights()) for name in ("one", "other")]
+    folders = [write_folder(tmp_path / name, wide) for name in ("one", "other")]
     monkeypatch.setattr(fingerprint, "Weights", Counting)
     fingerprint.check_base(make_plan(make_recipe(*folders, params={"alpha": 0.5})))
     assert 0 < sum(read) <= 2 * 4 * PIECE * (PIECES + len(wide.convolutions))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from mergekit_speech import merge
 from mergekit_speech.encoders.source import encoder_digest
@@ -20,91 +21,34 @@ from mergekit_speech.merging.verify import verify_output
 from mergekit_speech.shards.reader import Weights
 from tests.layouts.samples import (
     BOTH,
+    CTC,
     KEYS,
     Array,
     Sample,
     Shapes,
+    antiquated,
     draw,
     equal,
     fairseq_heads,
     fairseq_name,
     fairseq_settings,
     read_folder,
+    tune,
+    write_bin,
+    write_fairseq,
+    write_folder,
+    write_run,
+    write_s3prl,
+    write_spin,
+    write_task,
 )
 
 ALPHA = 0.25
-CTC: Shapes = {"lm_head.weight": (5, 8), "lm_head.bias": (5,)}
 CLASSES: Shapes = {f"{part}.{leaf}": (3,) for part in ("projector", "classifier") for leaf in BOTH}
 
 
-def moved(sample: Sample, seed: int = 5) -> dict[str, Array]:
-    """The weights of an encoder tuned from a sample, by canonical names."""
-    deltas = draw(sample.shapes(), seed)
-    return {name: each + np.float32(0.01) * deltas[name] for name, each in sample.weights().items()}
-
-
-def old(name: str) -> str:
-    return name.replace("parametrizations.weight.original0", "weight_g").replace(
-        "parametrizations.weight.original1", "weight_v"
-    )
-
-
-def folder(
-    path: Path, sample: Sample, weights: Mapping[str, Array], prefix: str = "", heads: Mapping[str, Array] | None = None
-) -> Path:
-    path.mkdir()
-    save_file(
-        {f"{prefix}{name}": each for name, each in weights.items()} | dict(heads or {}), path / "model.safetensors"
-    )
-    (path / "config.json").write_text(json.dumps(sample.config(), indent=2) + "\n")
-    if sample.family != "decoar2":
-        (path / "preprocessor_config.json").write_text(json.dumps({"do_normalize": sample.large}) + "\n")
-    return path
-
-
-def state(sample: Sample, weights: Mapping[str, Array], prefix: str = "", seed: int = 9) -> dict[str, torch.Tensor]:
-    named = {fairseq_name(name, large=sample.large): each for name, each in weights.items()}
-    named |= draw(fairseq_heads(sample), seed)
-    return {f"{prefix}{name}": torch.from_numpy(each) for name, each in named.items()}
-
-
-def write_task(path: Path, sample: Sample, weights: Mapping[str, Array]) -> Path:
-    return folder(path, sample, weights, f"{sample.family}.", draw(CTC, 1))
-
-
-def write_bin(path: Path, sample: Sample, weights: Mapping[str, Array]) -> Path:
-    """A folder with the pickle and the weight norm of former versions."""
-    folder(path, sample, weights)
-    (path / "model.safetensors").unlink()
-    torch.save({old(name): torch.from_numpy(each) for name, each in weights.items()}, path / "pytorch_model.bin")
-    return path
-
-
-def write_s3prl(path: Path, sample: Sample, weights: Mapping[str, Array], seed: int = 9) -> Path:
-    torch.save({**fairseq_settings(sample), KEYS[sample.family]: state(sample, weights, seed=seed)}, path)
-    return path
-
-
-def write_run(path: Path, sample: Sample, weights: Mapping[str, Array]) -> Path:
-    run = {"Upstream": state(sample, weights, "model."), "Downstream": {"head.weight": torch.zeros(2)}}
-    torch.save(run, path)
-    return path
-
-
-def write_spin(path: Path, sample: Sample, weights: Mapping[str, Array]) -> Path:
-    torch.save({"state_dict": state(sample, weights, "encoder.model."), "epoch": 4}, path)
-    return path
-
-
-def write_fairseq(path: Path, sample: Sample, weights: Mapping[str, Array]) -> Path:
-    settings = fairseq_settings(sample)
-    config = {"model": settings["model_cfg"], "task": settings["task_cfg"], "common": {"seed": 1}}
-    torch.save({"model": state(sample, weights), "cfg": config}, path)
-    return path
-
-
-WRITERS: Mapping[str, Callable[[Path, Sample, Mapping[str, Array]], Path]] = {
-    "transformers": folder,
+WRITERS: Mapping[str, Callable[[Path, Sample], Path]] = {
+    "transformers": write_folder,
     "task model": write_task,
     "bin": write_bin,
     "s3prl": write_s3prl,
@@ -128,7 +72,7 @@ def canonical(path: Path) -> dict[str, Array]:
 
 def expected(sample: Sample) -> dict[str, Array]:
     a = np.float32(ALPHA)
-    tuned = moved(sample)
+    tuned = tune(sample).weights()
     return {name: (np.float32(1) - a) * each + a * tuned[name] for name, each in sample.weights().items()}
 
 
@@ -136,8 +80,8 @@ def expected(sample: Sample) -> dict[str, Array]:
 @pytest.mark.parametrize("of_base", WRITERS)
 def test_every_pair_of_layouts(of_base: str, of_tuned: str, tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = WRITERS[of_base](tmp_path / "base", sample, sample.weights())
-    tuned = WRITERS[of_tuned](tmp_path / "tuned", sample, moved(sample))
+    base = WRITERS[of_base](tmp_path / "base", sample)
+    tuned = WRITERS[of_tuned](tmp_path / "tuned", tune(sample))
     if {of_base, of_tuned} <= {"s3prl run", "Spin"}:
         with pytest.raises(Exception, match=r"expected settings of the encoder in .*base or in what .*; make a folder"):
             merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
@@ -146,7 +90,7 @@ def test_every_pair_of_layouts(of_base: str, of_tuned: str, tmp_path: Path) -> N
     assert equal(canonical(tmp_path / "out"), expected(sample))
     names = set(read_folder(tmp_path / "out"))
     if of_base in ("transformers", "task model", "bin"):
-        spelled = {old(name) if of_base == "bin" else name for name in sample.shapes()}
+        spelled = {antiquated(name) if of_base == "bin" else name for name in sample.shapes()}
         assert names == ({f"hubert.{name}" for name in spelled} | set(CTC) if of_base == "task model" else spelled)
         assert (tmp_path / "out" / "config.json").read_bytes() == (base / "config.json").read_bytes()
     else:
@@ -158,8 +102,8 @@ def test_every_pair_of_layouts(of_base: str, of_tuned: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("family", ["hubert", "wav2vec2", "wavlm"])
 def test_merging_and_converting_may_change_places(family: str, large: bool, tmp_path: Path) -> None:
     sample = Sample(family, large)
-    base = write_s3prl(tmp_path / "base.pt", sample, sample.weights(), seed=9)
-    tuned = write_s3prl(tmp_path / "tuned.pt", sample, moved(sample), seed=10)
+    base = write_s3prl(tmp_path / "base.pt", sample)
+    tuned = write_s3prl(tmp_path / "tuned.pt", tune(sample), head_seed=10)
     merge(base, tuned, alpha=ALPHA, output=tmp_path / "merged")
     convert(tmp_path / "merged", tmp_path / "merged.pt", "s3prl")
     for path in (base, tuned):
@@ -176,7 +120,7 @@ def test_merging_and_converting_may_change_places(family: str, large: bool, tmp_
 
 def test_merging_and_converting_may_change_places_for_decoar2(tmp_path: Path) -> None:
     sample = Sample("decoar2")
-    base, tuned = folder(tmp_path / "base", sample, sample.weights()), folder(tmp_path / "tuned", sample, moved(sample))
+    base, tuned = write_folder(tmp_path / "base", sample), write_folder(tmp_path / "tuned", tune(sample))
     merge(base, tuned, alpha=ALPHA, output=tmp_path / "merged")
     for path in (base, tuned):
         convert(path, tmp_path / f"{path.name}.pt", "s3prl")
@@ -187,8 +131,8 @@ def test_merging_and_converting_may_change_places_for_decoar2(tmp_path: Path) ->
 
 def test_heads_that_all_have_are_merged(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = folder(tmp_path / "base", sample, sample.weights(), "hubert.", draw(CTC, 1))
-    tuned = folder(tmp_path / "tuned", sample, moved(sample), "hubert.", draw(CTC, 2))
+    base = write_task(tmp_path / "base", sample, CTC, 1)
+    tuned = write_task(tmp_path / "tuned", tune(sample), CTC, 2)
     report = merge(base, tuned, alpha=0.5, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     for name, one in draw(CTC, 1).items():
@@ -200,8 +144,8 @@ def test_heads_that_all_have_are_merged(tmp_path: Path) -> None:
 @pytest.mark.parametrize("heads", [CLASSES, {"lm_head.weight": (7, 8), "lm_head.bias": (7,)}])
 def test_other_heads_are_left_out(heads: Shapes, tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = folder(tmp_path / "base", sample, sample.weights(), "hubert.", draw(CTC, 1))
-    tuned = folder(tmp_path / "tuned", sample, moved(sample), "hubert.", draw(heads, 2))
+    base = write_task(tmp_path / "base", sample, CTC, 1)
+    tuned = write_task(tmp_path / "tuned", tune(sample), heads, 2)
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     assert all(np.array_equal(found[name], each) for name, each in draw(CTC, 1).items())
@@ -213,8 +157,8 @@ def test_other_heads_are_left_out(heads: Shapes, tmp_path: Path) -> None:
 def test_what_only_pretraining_has_keeps_the_values_of_the_base(tmp_path: Path) -> None:
     sample = Sample("wav2vec2")
     heads: Shapes = {"quantizer.codevectors": (1, 6, 2), "project_hid.weight": (4, 8), "project_q.weight": (4, 4)}
-    base = folder(tmp_path / "base", sample, sample.weights(), "wav2vec2.", draw(heads, 1))
-    tuned = folder(tmp_path / "tuned", sample, moved(sample), "wav2vec2.", draw(heads, 2))
+    base = write_task(tmp_path / "base", sample, heads, 1)
+    tuned = write_task(tmp_path / "tuned", tune(sample), heads, 2)
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     found = read_folder(tmp_path / "out")
     assert all(np.array_equal(found[name], each) for name, each in draw(heads, 1).items())
@@ -223,20 +167,18 @@ def test_what_only_pretraining_has_keeps_the_values_of_the_base(tmp_path: Path) 
 
 def test_mask_embedding_may_lack(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    weights = moved(sample)
-    mask = weights.pop("masked_spec_embed")
-    base = folder(tmp_path / "base", sample, sample.weights())
-    report = merge(base, write_task(tmp_path / "tuned", sample, weights), alpha=ALPHA, output=tmp_path / "out")
+    base = write_folder(tmp_path / "base", sample)
+    tuned = write_task(tmp_path / "tuned", replace(tune(sample), lacks=("masked_spec_embed",)))
+    report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     assert report.kept == {"masked_spec_embed": "kept from the base, only for training with masks"}
-    merge(tmp_path / "tuned", base, alpha=ALPHA, output=tmp_path / "back")
+    merge(tuned, base, alpha=ALPHA, output=tmp_path / "back")
     assert "hubert.masked_spec_embed" not in read_folder(tmp_path / "back")
-    assert mask.shape == (8,)
 
 
 def test_report_tells_the_names(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = folder(tmp_path / "base", sample, sample.weights())
-    tuned = write_s3prl(tmp_path / "tuned.pt", sample, moved(sample))
+    base = write_folder(tmp_path / "base", sample)
+    tuned = write_s3prl(tmp_path / "tuned.pt", tune(sample))
     report = merge(base, tuned, alpha=ALPHA, output=tmp_path / "out")
     (one, other) = report.namings
     assert (one.mapped, one.left_out, one.beside, one.family) == ({}, {}, {}, "hubert")
@@ -252,8 +194,8 @@ def test_report_tells_the_names(tmp_path: Path) -> None:
 
 def test_what_a_file_keeps_beside_is_told(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = write_s3prl(tmp_path / "base.pt", sample, sample.weights())
-    report = merge(base, folder(tmp_path / "tuned", sample, moved(sample)), alpha=ALPHA, output=tmp_path / "out")
+    base = write_s3prl(tmp_path / "base.pt", sample)
+    report = merge(base, write_folder(tmp_path / "tuned", tune(sample)), alpha=ALPHA, output=tmp_path / "out")
     assert report.namings[0].beside == dict.fromkeys(fairseq_heads(sample), "only for pre-training")
     beside: dict[str, Any] = load_file(tmp_path / "out" / "s3prl.safetensors")
     assert equal(beside, draw(fairseq_heads(sample), 9))
@@ -261,9 +203,9 @@ def test_what_a_file_keeps_beside_is_told(tmp_path: Path) -> None:
 
 def test_run_that_was_tuned_from_a_file(tmp_path: Path) -> None:
     sample = Sample("hubert")
-    base = write_s3prl(tmp_path / "base.pt", sample, sample.weights())
+    base = write_s3prl(tmp_path / "base.pt", sample)
     (tmp_path / "run").mkdir()
-    folder(tmp_path / "run" / "encoder", sample, moved(sample))
+    write_folder(tmp_path / "run" / "encoder", tune(sample))
     record = {"base": {"path": str(base), "digest": encoder_digest(base)}}
     (tmp_path / "run" / "record.json").write_text(json.dumps(record))
     report = merge(None, tmp_path / "run", alpha=ALPHA, output=tmp_path / "out")
@@ -273,9 +215,9 @@ def test_run_that_was_tuned_from_a_file(tmp_path: Path) -> None:
 
 
 def test_layers_that_are_kept_may_lack(tmp_path: Path) -> None:
-    sample, less = Sample("hubert"), Sample("hubert", layers=1)
-    weights = {name: each for name, each in moved(sample).items() if name in less.shapes()}
-    base, tuned = folder(tmp_path / "base", sample, sample.weights()), folder(tmp_path / "tuned", less, weights)
+    sample = Sample("hubert")
+    base = write_folder(tmp_path / "base", sample)
+    tuned = write_folder(tmp_path / "tuned", replace(tune(sample), layers=1))
     report = merge(base, tuned, alpha=ALPHA, keep=["encoder.layers.1.*"], output=tmp_path / "out")
     assert report.kept == {name: "kept from the base" for name in sample.shapes() if ".layers.1." in name}
 
@@ -284,8 +226,9 @@ def test_layers_that_are_kept_may_lack(tmp_path: Path) -> None:
 def test_folders_of_other_models_pair_by_stored_names(model_type: object, tmp_path: Path) -> None:
     sample = Sample("hubert")
     folders = []
-    for name, weights in (("base", sample.weights()), ("tuned", moved(sample))):
-        folders.append(folder(tmp_path / name, sample, weights, "x.", draw({"final_proj.weight": (2, 8)}, len(name))))
+    for name, each in (("base", sample), ("tuned", tune(sample))):
+        heads: Shapes = {"final_proj.weight": (2, 8)}
+        folders.append(write_folder(tmp_path / name, each, prefix="x.", heads=heads, head_seed=len(name)))
         (folders[-1] / "config.json").write_text(json.dumps({"model_type": model_type}))
     report = merge(*folders, alpha=ALPHA, output=tmp_path / "out")
     assert (report.kept, report.namings) == ({}, ())

@@ -16,9 +16,8 @@ from mergekit_speech.merging.plan import Limits, make_plan
 from mergekit_speech.merging.recipe import Filter, Keep, Merge, Named, Recipe, Tuned
 from mergekit_speech.merging.verify import verify_output
 from mergekit_speech.testing import tiny_checkpoint
-from tests.layouts.samples import Array, Sample, read_folder, write_s3prl
+from tests.layouts.samples import Array, Sample, read_folder, tune, write_bin, write_folder, write_s3prl
 from tests.merging.recipes import make_recipe
-from tests.merging.test_layouts import folder, moved, write_bin
 
 ALPHA = 0.25
 G, V = (f"encoder.pos_conv_embed.conv.parametrizations.weight.original{number}" for number in (0, 1))
@@ -33,12 +32,12 @@ def weight(values: dict[str, Array], g: str = G, v: str = V) -> Array:
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
-    return folder(tmp_path / "base", SAMPLE, SAMPLE.weights())
+    return write_folder(tmp_path / "base", SAMPLE)
 
 
 @pytest.fixture
 def tuned(tmp_path: Path) -> Path:
-    return folder(tmp_path / "tuned", SAMPLE, moved(SAMPLE))
+    return write_folder(tmp_path / "tuned", tune(SAMPLE))
 
 
 def test_the_weight_is_interpolated(base: Path, tuned: Path, tmp_path: Path) -> None:
@@ -57,7 +56,7 @@ def test_the_weight_is_interpolated(base: Path, tuned: Path, tmp_path: Path) -> 
 
 def test_spelling_and_layout_do_not_matter(base: Path, tuned: Path, tmp_path: Path) -> None:
     merge(base, tuned, alpha=ALPHA, effective_weight_norm=True, output=tmp_path / "out")
-    old = write_bin(tmp_path / "old", SAMPLE, SAMPLE.weights())
+    old = write_bin(tmp_path / "old", SAMPLE)
     merge(old, tuned, alpha=ALPHA, effective_weight_norm=True, output=tmp_path / "one")
     file = write_s3prl(tmp_path / "base.pt", SAMPLE)
     merge(file, tuned, alpha=ALPHA, effective_weight_norm=True, output=tmp_path / "other")

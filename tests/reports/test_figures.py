@@ -81,6 +81,13 @@ def test_darkest_cell_is_the_largest_and_what_is_unknown_stays_empty() -> None:
     assert sum("tiny number" in part for part in canvas.parts) == 2
 
 
+def test_rows_of_a_heat_map_have_room_for_their_labels() -> None:
+    name, far = "encoder.pos_conv_embed", f"a name of 40 letters that ends in {'x' * 7}"
+    canvas = heat_map("title", [Band("relative", ["tuned"], [(name, [0.5]), (far, [1.0])])])
+    labels = ["".join(ElementTree.fromstring(part).itertext()) for part in canvas.parts if 'class="small"' in part]
+    assert labels == [name, f"…{far[-21:]}"]
+
+
 def test_curves_lie_between_their_axes_and_ends_are_hollow() -> None:
     points = [Point(0, 5, end=True), Point(0.5, 7, (6, 8)), Point(1, 6, (5, 7), end=True)]
     canvas = draw_curves("title", [Plot("PR", [Curve("linear", points)])])

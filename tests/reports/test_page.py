@@ -95,6 +95,21 @@ def test_page_of_a_bench_has_every_part() -> None:
     assert "prefers-color-scheme: dark" in text
 
 
+def test_captions_claim_no_intervals_where_there_are_none() -> None:
+    document = bench_document(report({"base": {"ks": {"acc": [0.5]}}, "tuned": {"ks": {"acc": [0.6]}}}, "speech-ft"))
+    assert "Means over seeds; arrows" in page(document)
+    assert "Filled marks" not in page(document)
+    assert "Means over seeds with 95 % intervals; arrows" in page(bench_document())
+    assert "Filled marks" in page(bench_document())
+
+
+def test_rows_behind_a_heat_map_are_folded() -> None:
+    text = page(analysis_document())
+    assert text.count("rows behind it</summary>") == 2
+    assert "<summary>The 6 rows behind it</summary>" in text
+    assert "rows behind it" not in page(bench_document())
+
+
 def test_data_behind_the_forest_plot_is_that_of_the_results() -> None:
     document = bench_document()
     (first, *_) = csv.DictReader(io.StringIO(links(page(document))["deltas.csv"]))

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -22,7 +22,7 @@ from mergekit_speech.superb.bench import run_bench
 from mergekit_speech.superb.ledger import Ledger
 from mergekit_speech.superb.probe import States
 from mergekit_speech.superb.results import BenchReport, Failure, ProbedEncoder, ProbeResult
-from mergekit_speech.superb.training import train_probe
+from mergekit_speech.superb.training import train_probe, try_probe
 from mergekit_speech.superb.watching import Silent
 from mergekit_speech.tasks.parts.examination import Examination
 from mergekit_speech.training.events import Observer
@@ -235,6 +235,35 @@ def test_rate_is_chosen_on_validation_clips(corpus: Path, tiny_hubert: Path) -> 
         assert probe.tried[0].valid["acc"] < probe.tried[1].valid["acc"]
 
 
+def test_heads_of_the_chosen_rate_are_trained_once_unless_they_are_gone(
+    corpus: Path, tiny_hubert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def count(name: str, train: Callable[..., Any]) -> None:
+        def counted(*arguments: Any) -> Any:
+            trained.append(name)
+            return train(*arguments)
+
+        monkeypatch.setattr(rounds, name, counted)
+
+    def bench() -> BenchReport:
+        return run_bench(
+            [tiny_hubert], corpus, ["ks"], seeds=(0, 1), overrides=FEW, tune=(1e-3, 1e-2), ledger=Ledger(path)
+        )
+
+    count("train_probe", train_probe)
+    count("try_probe", try_probe)
+    path = tmp_path / "r.jsonl"
+    whole = bench()
+    assert trained == ["try_probe"] * 4
+    # As if interrupted before the first head was tested.
+    path.write_text("".join(line for line in path.read_text().splitlines(keepends=True) if '"tested": false' in line))
+    resumed = bench()
+    assert trained[4:] == ["train_probe"] * 2
+    assert figures(resumed) == figures(whole)
+
+
 def test_test_clips_have_no_say_in_the_rate(
     corpus: Path, tiny_hubert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,4 +364,5 @@ def test_nothing_is_left_of_a_temporary_store(corpus: Path, tiny_hubert: Path, t
 def test_heads_in_training_leave_events(corpus: Path, tiny_hubert: Path, tmp_path: Path) -> None:
     run_bench([f"a={tiny_hubert}"], corpus, ["ks"], seeds=(3,), overrides=FEW, tune=(1e-2,), events=tmp_path)
     folders = sorted(path.parent.relative_to(tmp_path) for path in tmp_path.rglob("events.out.*"))
-    assert folders == [Path("a/ks/seed-3"), Path("a/ks/seed-3/lr-0.01")]
+    # The head that was best is tested; it is not trained again.
+    assert folders == [Path("a/ks/seed-3/lr-0.01")]

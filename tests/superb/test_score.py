@@ -24,8 +24,8 @@ TABLE = (
     "sd der",
     "er acc",
     "ic acc",
-    "sf f1",
-    "sf cer",
+    "sf slot_type_f1",
+    "sf slot_value_cer",
 )
 FOUR = ("pr", "sid", "er", "sf")
 
@@ -44,7 +44,7 @@ HUBERT = {
     "Stable-FT": "5.22 7.63 96.92 .0970 79.89 5.34 6.02 65.38 98.71 88.52 23.80",
     "Speech-FT": "3.94 5.75 96.69 .1011 84.11 5.27 5.99 67.78 98.97 88.84 23.46",
 }
-WAV2VEC2_COLUMNS = ("pr per", "sid acc", "er acc", "sf f1", "sf cer")
+WAV2VEC2_COLUMNS = ("pr per", "sid acc", "er acc", "sf slot_type_f1", "sf slot_value_cer")
 SITE_COLUMNS = (
     "pr per",
     "ks acc",
@@ -53,8 +53,8 @@ SITE_COLUMNS = (
     "er acc",
     "asr wer",
     "qbe mtwv",
-    "sf f1",
-    "sf cer",
+    "sf slot_type_f1",
+    "sf slot_value_cer",
     "asv eer",
     "sd der",
 )
@@ -120,7 +120,7 @@ def test_both_sets_score_the_same_tasks_and_metrics() -> None:
 
 def test_a_task_with_two_metrics_counts_once() -> None:
     # SF: half-way from 69.64 to 92.25 in F1, at the floor in CER; PR: at the top.
-    score = superb_score({"sf": {"f1": 0.80945, "cer": 0.5294}, "pr": {"per": 0.0238}})
+    score = superb_score({"sf": {"slot_type_f1": 0.80945, "slot_value_cer": 0.5294}, "pr": {"per": 0.0238}})
     assert score.tasks == pytest.approx({"pr": 1000, "sf": 250})
     assert score.value == pytest.approx(625)
 
@@ -157,9 +157,9 @@ def test_worse_than_filterbank_is_negative_and_better_than_the_top_is_over_1000(
             "expected a metric among acc, got 'accc' in task 'ks' of the SUPERB score (did you mean 'acc'?)",
         ),
         (
-            {"sf": {"f1": 0.5}},
+            {"sf": {"slot_type_f1": 0.5}},
             "speech-ft",
-            "expected metric 'cer' of task 'sf' for the SUPERB score, got none: add it",
+            "expected metric 'slot_value_cer' of task 'sf' for the SUPERB score, got none: add it",
         ),
         (
             {"ks": {"acc": 96.6}},

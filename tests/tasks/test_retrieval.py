@@ -23,6 +23,8 @@ def value(scores: np.ndarray, hits: np.ndarray) -> float:
 
 def test_false_alarms_weigh_as_in_quesst() -> None:
     assert pytest.approx(12.49) == ALARM_WEIGHT
+    # The prior at equal costs that the official scorer's README hands to it.
+    assert pytest.approx(0.0741289, abs=1e-7) == 1 / (1 + ALARM_WEIGHT)
 
 
 def test_perfect_scores() -> None:

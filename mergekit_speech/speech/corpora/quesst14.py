@@ -1,7 +1,7 @@
 """QUESST 2014: its English part, as SUPERB takes it; queries of dev validate, those of eval test.
 
-A query's label is its name. What a searched clip holds is read from the ground truth for the official scorer: the term
-list (`*.tlist.xml`) gives each query its term, and `*.rttm` tells in which clips a term is said.
+A query's label is its name. What a searched clip holds is read from the ground truth for the official scorer: `*.rttm`
+tells in which clips a query is said, by its name or by its term, which the term list (`*.tlist.xml`) gives.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ def quesst14(root: Path) -> Path:
         truth = base / f"scoring/groundtruth_quesst14_{part}"
         terms = f'<termlist><term termid="{query}"><termtext>word_{part}</termtext></term></termlist>'
         write(truth / f"quesst14_{part}.tlist.xml", terms)
-        write(truth / f"quesst14_{part}.rttm", f"LEXEME quesst14_00001 1 0.0 5.0 word_{part} lex <NA> <NA>")
+        # The ground truth of 2014 names queries; that of other years names their words.
+        said = query if part == "eval" else f"word_{part}"
+        write(truth / f"quesst14_{part}.rttm", f"LEXEME quesst14_00001 1 0.0 5.0 {said} lex <NA> <NA>")
     return root
 
 
