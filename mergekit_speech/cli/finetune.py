@@ -24,15 +24,24 @@ if TYPE_CHECKING:
 @click.option("--steps", type=int, help="Optimizer steps.  [default: the task's]")
 @click.option("--lr", type=float, help="Peak learning rate.  [default: the task's]")
 @click.option("--batch", type=int, help="Clips in a batch.  [default: the task's]")
+@click.option("--batch-seconds", type=float, help="Seconds of audio in a batch, with padding, in place of --batch.")
 @click.option("--accumulate", type=int, help="Batches in a step.  [default: the task's]")
+@click.option("--accumulate-seconds", type=float, help="Seconds of audio in a step, in place of --accumulate.")
 @click.option("--evaluate-every", type=int, help="Steps between validations.  [default: a 25th of --steps]")
 @click.option(
     "--head-only", default=0.1, show_default=True, help="Fraction of the steps that update the task head alone."
 )
 @method_options
 @click.option(
-    "--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True, help="Of the forward pass."
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the forward pass.",
 )
+@click.option("--gradient-checkpointing", is_flag=True, help="Compute layers twice in place of keeping them in memory.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the encoder: minutes at the start, faster steps.")
+@click.option("--workers", default=1, show_default=True, help="Threads that read clips ahead; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Decides head, order and dropout.")
 @click.option(
     "--log-to",
@@ -55,10 +64,15 @@ def command(
     steps: int | None,
     lr: float | None,
     batch: int | None,
+    batch_seconds: float | None,
     accumulate: int | None,
+    accumulate_seconds: float | None,
     evaluate_every: int | None,
     head_only: float,
     precision: str,
+    gradient_checkpointing: bool,
+    compiled: bool,
+    workers: int,
     seed: int,
     log_to: tuple[str, ...],
     resume: bool,
@@ -96,10 +110,15 @@ def command(
             steps=steps,
             learning_rate=lr,
             clips=batch,
+            batch_seconds=batch_seconds,
             accumulate=accumulate,
+            accumulate_seconds=accumulate_seconds,
             evaluate_every=evaluate_every,
             head_only=0.0 if regular else head_only,
             precision=precision,
+            gradient_checkpointing=gradient_checkpointing,
+            compiled=compiled,
+            workers=workers,
             seed=seed,
             method=method,
             **scenario,
@@ -110,6 +129,7 @@ def command(
 def _tell(report: FinetuneReport, out: Output) -> None:
     for split, figures in (("valid", report.valid), ("test", report.test)):
         out.log(f"{split}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    out.log(f"data waited {report.waited:.1%} of the time")
     out.log(f"tuned encoder: {report.encoder} (step {report.best_step}); merge it: msm merge {report.run} --output OUT")
     out.result(
         {
@@ -118,5 +138,6 @@ def _tell(report: FinetuneReport, out: Output) -> None:
             "best_step": report.best_step,
             "valid": report.valid,
             "test": report.test,
+            "waited": report.waited,
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import logging
 import math
@@ -99,7 +100,11 @@ def common_options(function: Callable[Concatenate[Output, P], None]) -> Callable
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
         flags = {name: bool(kwargs.pop(name)) for name in ("as_json", "quiet", "debug")}
-        out = Output(flags["as_json"], flags["quiet"], flags["debug"], sys.stdout)
+        _refuse_launcher(click.get_current_context().info_name)
+        # Of several processes of a launcher only the first one speaks, except of its errors.
+        first = os.environ.get("RANK", "0") == "0"
+        stdout = sys.stdout if first else io.StringIO()
+        out = Output(flags["as_json"], flags["quiet"] or not first, flags["debug"], stdout)
         if out.quiet or out.json or not sys.stderr.isatty():
             os.environ.update(SILENT_HUB)
         # A library that prints must not spoil the document.
@@ -107,6 +112,14 @@ def common_options(function: Callable[Concatenate[Output, P], None]) -> Callable
             _run(functools.partial(function, out, *args, **kwargs), debug=out.debug)
 
     return wrapper
+
+
+def _refuse_launcher(command: str | None) -> None:
+    if command != "finetune" and "LOCAL_RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise click.UsageError(
+            f"expected one process of 'msm {command}', came {os.environ['WORLD_SIZE']}: start it without a launcher;"
+            " only 'msm finetune' is shared by several"
+        )
 
 
 class _Lines(logging.Handler):

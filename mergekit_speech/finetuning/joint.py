@@ -20,7 +20,7 @@ from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.finetuning.supervised import choose_fold, describe_data, save_head
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits, Position, WaveBatch
+from mergekit_speech.speech.batches import Position, WaveBatch
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.tasks.parts.drawing import draw
@@ -71,6 +71,15 @@ class JointBatch:
     task: str
     batch: TaskBatch
 
+    @property
+    def samples(self) -> int:
+        """Width with padding, in samples."""
+        return self.batch.samples
+
+    def widened(self, samples: int) -> JointBatch:
+        """The batch with rows of at least `samples`."""
+        return JointBatch(self.task, self.batch.widened(samples))
+
 
 class JointFineTuning(StableLearner):
     """Several task heads on the encoder's last hidden state; a batch is of one task."""
@@ -104,6 +113,11 @@ class JointFineTuning(StableLearner):
         output, lengths = run_head(self, head, batch.batch.audio, masked=task.masked)
         loss = task.loss(output, lengths, batch.batch.targets)
         return self._weights.get(batch.task, 1.0) * loss
+
+    def items(self, batch: JointBatch, clips: Sequence[Clip]) -> int:
+        """See `Learner.items`."""
+        frames = self.encoder.frames(batch.batch.audio.lengths)
+        return self._tasks[batch.task].items(frames, batch.batch.targets)
 
     def predict(self, task: str, audio: WaveBatch) -> tuple[Any, torch.Tensor]:
         """Runs the encoder and a task's head; see `StableFineTuning.predict`."""
@@ -176,9 +190,9 @@ def joint_lesson(
     learner = JointFineTuning(
         encoder, {name: (task, labels[name]) for name, task in known.items()}, settings, mixture.weights
     )
-    limits = BatchLimits(clips=settings.clips)
     streams = {
-        name: draw(task, splits[name].train, labels[name], limits, settings.seed) for name, task in known.items()
+        name: draw(task, splits[name].train, labels[name], settings.limits, settings.seed)
+        for name, task in known.items()
     }
     shares = {name: len(split.train) ** (1 / mixture.temperature) for name, split in splits.items()}
     stream = MixedStream(streams, shares, settings.seed)
@@ -189,7 +203,11 @@ def joint_lesson(
     }
     return Lesson(
         learner=learner,
-        feed=Feed(stream, lambda clips, number: JointBatch(turn := stream.turn(number), batches[turn](clips, number))),
+        feed=Feed(
+            stream,
+            lambda clips, number: JointBatch(turn := stream.turn(number), batches[turn](clips, number)),
+            settings.workers,
+        ),
         goal=GOAL,
         valid=[clip for split in splits.values() for clip in split.valid],
         validate=lambda: _summarize(known, {name: each.validate() for name, each in examinations.items()}),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -16,7 +15,7 @@ from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.finetuning.method import STABLE, Method
 from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import WaveBatch, crop, pad
+from mergekit_speech.speech.batches import WaveBatch, chance, crop, pad
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.masking import specaugment
@@ -34,6 +33,15 @@ class TaskBatch:
 
     audio: WaveBatch
     targets: Sequence[torch.Tensor]
+
+    @property
+    def samples(self) -> int:
+        """Width with padding, in samples."""
+        return self.audio.waveforms.shape[1]
+
+    def widened(self, samples: int) -> TaskBatch:
+        """The batch with rows of at least `samples`."""
+        return TaskBatch(self.audio.widened(samples), self.targets)
 
 
 class StableFineTuning(StableLearner):
@@ -61,6 +69,10 @@ class StableFineTuning(StableLearner):
         """See `StableLearner.objective`; hidden states are masked as the task wants it."""
         output, lengths = run_head(self, self.head, batch.audio, masked=self._task.masked)
         return self._task.loss(output, lengths, batch.targets)
+
+    def items(self, batch: TaskBatch, clips: Sequence[Clip]) -> int:
+        """See `Learner.items`."""
+        return self._task.items(self.encoder.frames(batch.audio.lengths), batch.targets)
 
     def predict(self, audio: WaveBatch) -> tuple[Any, torch.Tensor]:
         """Runs encoder and head.
@@ -107,6 +119,8 @@ class TaskBatches:
         """Makes a batch; its number and the seed decide all that is random."""
         waveforms = [self._audio.read(clip) for clip in clips]
         if self._task.crop is not None:
-            generator = np.random.default_rng([self._seed, number])
-            waveforms = [crop(waveform, self._task.crop, generator) for waveform in waveforms]
+            waveforms = [
+                crop(waveform, self._task.crop, chance(self._seed, number, clip))
+                for clip, waveform in zip(clips, waveforms, strict=True)
+            ]
         return TaskBatch(pad(clips, waveforms), self._task.targets(clips, self._labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mergekit_speech.finetuning.distance import DistanceToBase
 from mergekit_speech.finetuning.early import EarlyCheckpoint
 from mergekit_speech.finetuning.joint import Mixture, joint_lesson
 from mergekit_speech.finetuning.lesson import Lesson
+from mergekit_speech.finetuning.passes import checkpoint_gradients, compile_encoder
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.finetuning.supervised import goal_of, refuse_untrained, task_lesson
@@ -30,6 +31,7 @@ from mergekit_speech.training.checkpoints import DiskCheckpoints
 from mergekit_speech.training.events import Observer
 from mergekit_speech.training.loggers import TENSORBOARD, check_loggers, new_loggers
 from mergekit_speech.training.loop import Loop, Outcome
+from mergekit_speech.training.ranks import first, wait
 from mergekit_speech.training.recording import JsonLines
 from mergekit_speech.training.run_folder import RunFolder
 from mergekit_speech.training.settings import Goal
@@ -51,6 +53,7 @@ class FinetuneReport:
         best_step: Step of the checkpoint that was kept: the best on the validation split.
         valid: Its metrics on the validation split, fractions.
         test: Its metrics on the test split, fractions; they chose nothing.
+        waited: Share of the time of the steps, in [0, 1], in which training waited for data.
     """
 
     run: Path
@@ -58,6 +61,7 @@ class FinetuneReport:
     best_step: int
     valid: Mapping[str, float]
     test: Mapping[str, float]
+    waited: float = 0.0
 
 
 def finetune(
@@ -77,6 +81,9 @@ def finetune(
     **changes: Any,
 ) -> FinetuneReport:
     """Fine-tunes an encoder stably: on a task, on several at once, or on unlabelled speech.
+
+    Processes that `torchrun` or `accelerate launch` started share each batch, and the result is one process's, up to
+    rounding and dropout; the first one writes the files and calls the observers.
 
     Args:
         base: The encoder's directory, or file in any layout that tells its settings, a run whose encoder to tune on, or
@@ -115,13 +122,17 @@ def finetune(
         lesson = joint_lesson(encoder, tasks, mixture, data, chosen, fold)
     else:
         lesson = task_lesson(encoder, tasks[0], data, chosen, fold)
+    if chosen.gradient_checkpointing:
+        checkpoint_gradients(encoder)
+    if chosen.compiled:
+        compile_encoder(encoder)
     with folder.held():
         record = _record(base, lesson, chosen)
         folder.open(record, resume=resume, overwrite=overwrite)
         told = [JsonLines(folder.metrics), *new_loggers(log_to, folder, record), *observers]
         keepers = _keepers(lesson.learner, chosen, folder, base)
         loop = _loop(lesson, chosen, folder, [*keepers, DistanceToBase(lesson.learner, lesson.valid, told)])
-        return _write(folder, lesson, base, loop.run(resume=resume))
+        return _conclude(folder, lesson, base, loop.run(resume=resume))
 
 
 def aim_of(task: str | Sequence[str] | None, unlabelled: Unlabelled | None) -> tuple[str, Goal]:
@@ -150,12 +161,15 @@ def _load_tasks(names: str | Sequence[str] | None, unlabelled: Unlabelled | None
 
 def _keepers(learner: StableLearner, settings: FinetuneSettings, folder: RunFolder, base: Path) -> Iterator[Observer]:
     """What the method asks for beside the steps; averages come first, so that what is kept is up to date."""
-    if learner.ema is not None:
-        yield learner.ema
+    yield from _averages(learner)
     if settings.method.early is not None:
         yield EarlyCheckpoint(
             settings.method.early, settings.steps, lambda: _write_encoder(learner, folder.path / EARLY, base)
         )
+
+
+def _averages(learner: StableLearner) -> Sequence[Observer]:
+    return [] if learner.ema is None else [learner.ema]
 
 
 def _write_encoder(learner: StableLearner, folder: Path, base: Path) -> None:
@@ -165,7 +179,8 @@ def _write_encoder(learner: StableLearner, folder: Path, base: Path) -> None:
 
 def _loop(lesson: Lesson, settings: FinetuneSettings, folder: RunFolder, observers: Sequence[Observer]) -> Loop:
     checkpoints = DiskCheckpoints(folder.checkpoints)
-    return Loop(lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, observers)
+    watching = observers if first() else _averages(lesson.learner)
+    return Loop(lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, watching)
 
 
 def _record(base: Path, lesson: Lesson, settings: FinetuneSettings) -> dict[str, Any]:
@@ -173,13 +188,20 @@ def _record(base: Path, lesson: Lesson, settings: FinetuneSettings) -> dict[str,
         "kind": "finetune",
         "base": {"path": lasting_name(base), "digest": encoder_digest(base)},
         **lesson.facts,
-        "settings": {**asdict(settings), "method": settings.method.document()},
+        "settings": settings.document(),
         "versions": versions(),
     }
 
 
-def _write(folder: RunFolder, lesson: Lesson, base: Path, outcome: Outcome) -> FinetuneReport:
+def _conclude(folder: RunFolder, lesson: Lesson, base: Path, outcome: Outcome) -> FinetuneReport:
     test = lesson.test()
+    if first():
+        _write(folder, lesson, base, outcome, test)
+    wait()
+    return FinetuneReport(folder.path, folder.encoder, outcome.best_step, outcome.best, test, outcome.waited)
+
+
+def _write(folder: RunFolder, lesson: Lesson, base: Path, outcome: Outcome, test: Mapping[str, float]) -> None:
     with whole_folder(folder.head, overwrite=True) as partial, lesson.learner.judged():
         lesson.save_head(partial)
     _write_encoder(lesson.learner, folder.encoder, base)
@@ -189,6 +211,6 @@ def _write(folder: RunFolder, lesson: Lesson, base: Path, outcome: Outcome) -> F
             "valid": dict(outcome.best),
             "test": dict(test),
             "history": list(outcome.history),
+            "waited": outcome.waited,
         }
     )
-    return FinetuneReport(folder.path, folder.encoder, outcome.best_step, outcome.best, test)

@@ -65,6 +65,15 @@ class StableLearner(Learner):
         loss = self.objective(batch)
         return loss if self._l2 is None or not self._thawed else loss + self._l2()
 
+    def samples(self, batch: Any) -> int:
+        """See `Learner.samples`."""
+        width: int = batch.samples
+        return width
+
+    def widened(self, batch: Any, samples: int) -> Any:
+        """See `Learner.widened`."""
+        return batch.widened(samples) if samples > batch.samples else batch
+
     def trained(self) -> list[nn.Parameter]:
         """See `Learner.trained`: the head, and what moves of the encoder."""
         return [*(each for each in self.head.parameters() if each.requires_grad), *self._moving]

@@ -16,7 +16,6 @@ from mergekit_speech.finetuning.learner import StableFineTuning, TaskBatches
 from mergekit_speech.finetuning.lesson import Lesson
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits
 from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.tasks.parts.drawing import draw
 from mergekit_speech.tasks.parts.examination import Examination
@@ -67,10 +66,10 @@ def task_lesson(
     refuse_absent(splits.clips)
     learner = StableFineTuning(encoder, task, labels, settings.thaw, settings.method)
     examination = Examination(task, splits, lambda clips: answer(learner, learner.predict, task, labels, clips, audio))
-    stream = draw(task, splits.train, labels, BatchLimits(clips=settings.clips), settings.seed)
+    stream = draw(task, splits.train, labels, settings.limits, settings.seed)
     return Lesson(
         learner=learner,
-        feed=Feed(stream, TaskBatches(task, labels, audio, settings.seed)),
+        feed=Feed(stream, TaskBatches(task, labels, audio, settings.seed), settings.workers),
         goal=goal_of(task),
         valid=splits.valid,
         validate=examination.validate,

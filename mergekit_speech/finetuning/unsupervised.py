@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +25,12 @@ from mergekit_speech.pretraining.masked_prediction import TEMPERATURE
 from mergekit_speech.pretraining.masking import HUBERT, Masking, mask_spans
 from mergekit_speech.speech.address import Recording
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import BatchLimits, ClipStream, pad
+from mergekit_speech.speech.batches import ClipStream, chance, pad, widen
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import read_manifest, refuse_absent
 from mergekit_speech.tasks.parts.task import Budget
 from mergekit_speech.training.feed import Feed
+from mergekit_speech.training.ranks import gathered, share
 from mergekit_speech.training.settings import Goal
 
 Targets = Literal["codebook", "kmeans"]
@@ -89,6 +91,11 @@ class CodeBatch:
     codes: torch.Tensor
     masked: torch.Tensor
 
+    @property
+    def samples(self) -> int:
+        """Width with padding, in samples."""
+        return self.waveforms.shape[1]
+
 
 class CodeHead(nn.Module):
     """Names codes by their cosine with a learnt projection, over HuBERT's temperature; the codes stay as they are."""
@@ -119,6 +126,18 @@ class ContinuedPretraining(StableLearner):
         """See `StableLearner.objective`."""
         return functional.cross_entropy(*self.predict(batch))
 
+    def items(self, batch: CodeBatch, clips: Sequence[Clip]) -> int:
+        """See `Learner.items`: frames that are hidden."""
+        return int(batch.masked.sum())
+
+    def widened(self, batch: CodeBatch, samples: int) -> CodeBatch:
+        """See `Learner.widened`."""
+        if samples <= batch.samples:
+            return batch
+        frames = int(self.encoder.frames(torch.tensor(samples)))
+        wide = widen(batch.waveforms, samples), batch.lengths, widen(batch.codes, frames), widen(batch.masked, frames)
+        return CodeBatch(*wide)
+
     def predict(self, batch: CodeBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `(masked, codes)` and codes `(masked,)` of all masked frames of a batch."""
         masked = batch.masked.to(self.device)
@@ -138,14 +157,13 @@ class CodeBatches:
 
     def __call__(self, clips: Sequence[Clip], number: int) -> CodeBatch:
         """Makes batch `number` of the run."""
-        rng = np.random.default_rng((self._seed, number))
         batch = pad(clips, [self._audio.read(clip) for clip in clips])
         counts = self._frames(batch.lengths).tolist()
         codes = np.zeros((len(clips), max(counts)), np.int64)
         masked = np.zeros(codes.shape, np.bool_)
         for row, (clip, count) in enumerate(zip(clips, counts, strict=True)):
             codes[row, :count] = self._codes[clip.path][:count]
-            masked[row, :count] = mask_spans(1, count, rng, self._masking)[0]
+            masked[row, :count] = mask_spans(1, count, chance(self._seed, number, clip), self._masking)[0]
         return CodeBatch(batch.waveforms, batch.lengths, torch.from_numpy(codes), torch.from_numpy(masked))
 
 
@@ -175,7 +193,7 @@ def unlabelled_lesson(
     batches = CodeBatches(encoder, audio, codes, settings.seed, unlabelled.masking)
     return Lesson(
         learner=learner,
-        feed=Feed(ClipStream(train, BatchLimits(clips=settings.clips), settings.seed), batches),
+        feed=Feed(ClipStream(train, settings.limits, settings.seed), batches, settings.workers),
         goal=GOAL,
         valid=valid,
         validate=lambda: _measure(learner, batches, valid),
@@ -255,14 +273,14 @@ def _label(
 
 
 def _measure(learner: ContinuedPretraining, batches: CodeBatches, clips: Sequence[Clip]) -> Mapping[str, float]:
-    loss = correct = total = 0.0
+    found: list[tuple[float, int, int]] = []
     with torch.no_grad(), learner.judged():
-        for number, clip in enumerate(clips):
+        for number, clip in share(list(enumerate(clips))):
             logits, codes = learner.predict(batches([clip], number))
-            loss += float(functional.cross_entropy(logits, codes, reduction="sum"))
-            correct += float((logits.argmax(dim=-1) == codes).sum())
-            total += len(codes)
-    return {"loss": loss / total, "accuracy": correct / total}
+            loss = float(functional.cross_entropy(logits, codes, reduction="sum"))
+            found.append((loss, int((logits.argmax(dim=-1) == codes).sum()), len(codes)))
+    losses, correct, counts = zip(*gathered(found), strict=True)
+    return {"loss": math.fsum(losses) / sum(counts), "accuracy": sum(correct) / sum(counts)}
 
 
 def _save_head(head: nn.Module, folder: Path) -> None:

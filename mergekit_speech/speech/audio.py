@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,8 @@ class AudioStore:
         """
         self._left = budget
         self._kept: dict[tuple[Recording, float], Waveform] = {}
+        # Several threads read at a time.
+        self._keeping = Lock()
 
     def read(self, clip: Clip) -> Waveform:
         """Returns the clip's samples, shape `(samples,)`; callers must not write to them.
@@ -116,7 +119,11 @@ class AudioStore:
                 f"{clip.source}: clip {clip.path} holds {len(samples) / SAMPLE_RATE:.2f} s of the {clip.duration:.2f} s"
                 " that the manifest states: replace the file if it is cut short, else correct the duration"
             )
-        if samples.nbytes <= self._left:
-            self._left -= samples.nbytes
-            self._kept[clip.path, clip.gain] = samples
+        self._keep(clip, samples)
         return samples
+
+    def _keep(self, clip: Clip, samples: Waveform) -> None:
+        with self._keeping:
+            if samples.nbytes <= self._left and (clip.path, clip.gain) not in self._kept:
+                self._left -= samples.nbytes
+                self._kept[clip.path, clip.gain] = samples

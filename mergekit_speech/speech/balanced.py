@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import numpy as np
 
 from mergekit_speech.errors import DataError
-from mergekit_speech.speech.batches import START, BatchLimits, Position
+from mergekit_speech.speech.batches import START, BatchLimits, Position, refuse_long
 from mergekit_speech.speech.clip import Clip
 
 
@@ -28,10 +28,11 @@ class BalancedStream:
             seed: Decides the order, together with the epoch.
 
         Raises:
-            DataError: There is no clip.
+            DataError: There is no clip, or one alone is longer than the limit in seconds.
         """
         if not clips:
             raise DataError("no clip to train on: the training split is empty")
+        refuse_long(clips, limits)
         frequency = Counter(classes)
         weights = np.array([1 / frequency[each] for each in classes])
         self._clips, self._limits, self._seed = clips, limits, seed

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
@@ -38,6 +40,10 @@ class WaveBatch:
     clips: tuple[Clip, ...]
     waveforms: torch.Tensor
     lengths: torch.Tensor
+
+    def widened(self, samples: int) -> WaveBatch:
+        """The batch with rows of at least `samples`, padded with zeros."""
+        return WaveBatch(self.clips, widen(self.waveforms, samples), self.lengths)
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,7 @@ class ClipStream:
         """
         if not clips:
             raise DataError("no clip to train on: the training split is empty")
-        if limits.seconds is not None:
-            _refuse_long(clips, limits.seconds)
+        refuse_long(clips, limits)
         self._clips = {clip.source: clip for clip in clips}
         self._limits = limits
         self._seed = seed
@@ -146,6 +151,8 @@ class ClipStream:
 
         cuts, limits = _cuts(self._clips.values()), self._limits
         size = {"max_duration": limits.seconds, "max_cuts": limits.clips, "shuffle": True, "seed": self._seed}
+        # Whole batches in every process: the training loop shares them out itself.
+        size |= {"world_size": 1, "rank": 0}
         buckets = min(MOST_BUCKETS, len(self._clips) // CLIPS_IN_BUCKET) if self._bucketed else 0
         # lhotse cannot cut a handful of clips into buckets.
         if buckets < 2:
@@ -159,7 +166,13 @@ def _cuts(clips: Iterable[Clip]) -> CutSet:
     return CutSet.from_cuts(MonoCut(id=clip.source, start=0.0, duration=clip.duration, channel=0) for clip in clips)
 
 
-def _refuse_long(clips: Sequence[Clip], seconds: float) -> None:
+def refuse_long(clips: Sequence[Clip], limits: BatchLimits) -> None:
+    """Refuses clips of which one alone is more than a batch.
+
+    Raises:
+        DataError: There is one.
+    """
+    seconds = math.inf if limits.seconds is None else limits.seconds
     longest = max(clips, key=lambda clip: clip.duration)
     if longest.duration > seconds:
         raise DataError(
@@ -177,6 +190,18 @@ def pad(clips: Sequence[Clip], waveforms: Sequence[Waveform]) -> WaveBatch:
     for row, samples in zip(padded, waveforms, strict=True):
         row[: len(samples)] = samples
     return WaveBatch(tuple(clips), torch.from_numpy(padded), torch.tensor(lengths))
+
+
+def widen(rows: torch.Tensor, width: int) -> torch.Tensor:
+    """Rows `(batch, n)` padded with zeros, or False, to at least `width`."""
+    from torch.nn import functional
+
+    return functional.pad(rows, (0, max(0, width - rows.shape[1])))
+
+
+def chance(seed: int, number: int, clip: Clip) -> np.random.Generator:
+    """Random numbers for a clip in batch `number` of a run, whatever else is in the batch or in a part of it."""
+    return np.random.default_rng([seed, number, crc32(clip.id.encode())])
 
 
 def crop(samples: Waveform, seconds: float, rng: np.random.Generator) -> Waveform:

@@ -56,6 +56,11 @@ class FrameTask(Task):
         summed = functional.cross_entropy(output.float().flatten(0, 1), truth.flatten(), reduction="sum")
         return summed / (truth != NONE).sum().clamp(min=1)
 
+    def items(self, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> int:
+        """See `Task.items`: frames that lie in a phone."""
+        rows = zip(targets, lengths.tolist(), strict=True)
+        return sum(int((label_frames(stretches, length) != NONE).sum()) for stretches, length in rows)
+
     def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[list[str]]:
         """See `Task.decode`: the best label of each frame."""
         best = output.argmax(dim=-1).cpu()

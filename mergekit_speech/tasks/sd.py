@@ -75,6 +75,10 @@ class DiarizationTask(Task):
         frames = zip(targets, lengths.tolist(), strict=True)
         return order_free_loss(output, lengths, [as_frames(turns, length, output.shape[2]) for turns, length in frames])
 
+    def items(self, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> int:
+        """See `Task.items`: frames."""
+        return int(lengths.sum())
+
     def decode(self, output: torch.Tensor, lengths: torch.Tensor, labels: Labels) -> list[npt.NDArray[np.float32]]:
         """See `Task.decode`."""
         probabilities = output.float().sigmoid().cpu().numpy()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 
 from mergekit_speech.errors import CheckpointError, OutputError
+from mergekit_speech.training.ranks import first, wait
 
 State = Mapping[str, Any]
 TWICE = frozenset({"last"})
@@ -47,7 +48,10 @@ class MemoryCheckpoints:
 
 
 class DiskCheckpoints:
-    """Keeps states as files of a folder, and the `last` before the last; a file is whole or absent."""
+    """Keeps states as files of a folder, and the `last` before the last; a file is whole or absent.
+
+    Of several processes the first one writes, and all of them read.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Uses `folder`, which is made if need be."""
@@ -60,6 +64,8 @@ class DiskCheckpoints:
         Raises:
             OutputError: The file cannot be written; the state of that name from before is still there.
         """
+        if not first():
+            return
         path, partial = self._folder / f"{name}.pt", self._folder / f"{name}.pt.partial"
         try:
             with partial.open("wb") as file:
@@ -82,6 +88,7 @@ class DiskCheckpoints:
         Raises:
             CheckpointError: The file is damaged, and so is the one before it or there is none.
         """
+        wait()
         path, before = self._folder / f"{name}.pt", self._before(name)
         try:
             if path.is_file() or not before.is_file():

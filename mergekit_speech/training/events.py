@@ -18,6 +18,7 @@ class StepEvent:
         gradient_norm: Before clipping.
         audio_seconds: Audio in the step's batches, seconds.
         seconds: Wall time of the step, seconds.
+        waited: Part of it that went by until the batches were there, seconds.
         memory: Most bytes in use so far; see `training.memory_use.peak_memory`.
     """
 
@@ -27,6 +28,7 @@ class StepEvent:
     gradient_norm: float
     audio_seconds: float
     seconds: float
+    waited: float = 0.0
     memory: int = 0
 
 

@@ -6,12 +6,14 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
 from mergekit_speech.errors import CheckpointError, DataError, Interrupted
@@ -20,13 +22,20 @@ from mergekit_speech.speech.clip import Clip
 from mergekit_speech.training.checkpoints import Checkpoints
 from mergekit_speech.training.disk import report_full_disk
 from mergekit_speech.training.events import EvaluationEvent, Observer, StepEvent
-from mergekit_speech.training.feed import Feed
+from mergekit_speech.training.feed import Feed, own
 from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
 from mergekit_speech.training.memory_use import peak_memory
+from mergekit_speech.training.ranks import gathered, launched, on_cpu, processes, share
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
+Heard = tuple[Sequence[Clip], Any]
+"""The clips of a whole batch, and the content of this process's share of it."""
+Batch = tuple[Position, Sequence[Clip], Any]
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+# Heads of other tasks, mask embeddings and skipped layers have no gradient.
+DDP = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
 _log = logging.getLogger(__name__)
 
 
@@ -38,11 +47,30 @@ class Outcome:
         best_step: Step of the best evaluation.
         best: Its metrics.
         history: Every evaluation: its `step` and its metrics.
+        waited: Share of the time of the steps, in [0, 1], in which the loop waited for batches.
     """
 
     best_step: int
     best: Mapping[str, float]
     history: Sequence[Mapping[str, float]]
+    waited: float = field(default=0.0, compare=False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one pass through the model learns from: this process's share of a batch, or a half of it.
+
+    Attributes:
+        clips: What it holds.
+        content: As the learner takes it.
+        items: What its loss is the mean over; 0 where the clips are another process's too.
+        samples: Width with padding, in samples.
+    """
+
+    clips: Sequence[Clip]
+    content: Any
+    items: int
+    samples: int
 
 
 class Loop:
@@ -69,7 +97,8 @@ class Loop:
             checkpoints: Where `last` (to resume from) and `best` go.
             observers: Told of every step and evaluation.
         """
-        self.accelerator = Accelerator()
+        processes()
+        self.accelerator = Accelerator(mixed_precision="no", cpu=on_cpu(), kwargs_handlers=[DDP])
         self.learner = learner.to(self.accelerator.device)
         self._feed, self._settings, self._evaluate, self._goal = feed, settings, evaluate, goal
         self._checkpoints, self._observers = checkpoints, observers
@@ -77,7 +106,9 @@ class Loop:
             learner.trained(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
         )
         self._model: nn.Module = learner
-        self._done, self._position = 0, Position()
+        self._scaler = torch.amp.GradScaler(self.accelerator.device.type, enabled=settings.precision == "fp16")
+        self._done, self._used, self._position = 0, 0, Position()
+        self._waited = self._spent = 0.0
         self._history: list[dict[str, float]] = []
         self._best: dict[str, float] | None = None
         self._halved = False
@@ -112,7 +143,7 @@ class Loop:
 
     def _train(self, interrupt: InterruptRequest) -> None:
         settings = self._settings
-        batches = self._feed.batches(self._position, self._done * settings.accumulate)
+        batches = self._feed.batches(self._position, self._used)
         self._enter(self._done, fresh=True)
         for step in range(self._done, settings.steps):
             self._enter(step)
@@ -123,37 +154,66 @@ class Loop:
             if self._done % settings.evaluate_every == 0 or self._done == settings.steps:
                 self._validate()
                 self._save()
-            if interrupt.asked and self._done < settings.steps:
+            if any(gathered([interrupt.asked])) and self._done < settings.steps:
                 self._save()
                 raise Interrupted(f"stopped after step {self._done} of {settings.steps}; --resume continues from here")
 
     def _enter(self, step: int, *, fresh: bool = False) -> None:
         if self.learner.enter(step) or fresh:
-            # Distributed wrappers look at requires_grad when they are built, so a new phase needs a new one.
-            self._model = self.accelerator.prepare_model(self.learner)
+            # DDP looks at requires_grad when it is built, so a new phase needs a new one; the optimizer knows all along
+            # which parameters may move.
+            self._model = self.learner
+            self.accelerator.free_memory()
+            with warnings.catch_warnings():
+                # The option's successor would send averages around, which are alike everywhere.
+                warnings.filterwarnings("ignore", message=".*broadcast_buffers")
+                self._model = self.accelerator.prepare_model(self.learner)
             self._model.train()
 
-    def _step(self, step: int, batches: Any) -> StepEvent:
+    def _step(self, step: int, batches: Iterator[Batch]) -> StepEvent:
         settings, started = self._settings, time.perf_counter()
-        torch.manual_seed(_seed(settings.seed, step, self.accelerator.process_index))
-        taken = [next(batches) for _ in range(settings.accumulate)]
+        taken = self._take(batches)
+        waited = time.perf_counter() - started
         self._position = taken[-1][0]
-        clips = [clip for _, heard, _ in taken for clip in heard]
-        loss = self._backward_or_halve(step, [(heard, batch) for _, heard, batch in taken])
+        heard = [(clips, batch) for _, clips, batch in taken]
+        loss, norm = self._gradients(step, heard)
+        self._used += len(taken)
         rate = settings.learning_rate * settings.rate(step, settings.steps)
-        norm = self._update(rate, clips, step)
-        audio = sum(clip.duration for clip in clips)
+        self._update(rate)
+        audio, took = sum(_seconds(clips) for clips, _ in heard), time.perf_counter() - started
+        self._waited, self._spent = self._waited + waited, self._spent + took
         memory = peak_memory(self.accelerator.device)
-        return StepEvent(step + 1, loss, rate, norm, audio, time.perf_counter() - started, memory)
+        return StepEvent(step + 1, loss, rate, norm, audio, took, waited, memory)
 
-    def _backward_or_halve(self, step: int, batches: Sequence[tuple[Sequence[Clip], Any]]) -> float:
+    def _take(self, batches: Iterator[Batch]) -> Sequence[Batch]:
+        taken: list[Batch] = []
+        while not self._settings.fill(len(taken), sum(_seconds(clips) for _, clips, _ in taken)):
+            taken.append(next(batches))
+        return taken
+
+    def _gradients(self, step: int, batches: Sequence[Heard]) -> tuple[float, float]:
+        """Leaves a step's clipped gradients; returns its loss and their norm before clipping."""
+        moving = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
+        while True:
+            torch.manual_seed(_seed(self._settings.seed, step, self.accelerator.process_index))
+            loss = self._backward_or_halve(step, batches)
+            self._scaler.unscale_(self._optimizer)
+            norm = float(nn.utils.clip_grad_norm_(moving, self._settings.clip_norm))
+            if math.isfinite(norm) or not self._scaler.is_enabled() or self._scaler.get_scale() <= 1:
+                return loss, _checked("gradient", norm, [clip for clips, _ in batches for clip in clips], step)
+            # Scaled gradients may exceed fp16 where they themselves do not: once more, then, with half the scale.
+            self._scaler.update()
+            self._optimizer.zero_grad(set_to_none=True)
+
+    def _backward_or_halve(self, step: int, batches: Sequence[Heard]) -> float:
         try:
             return self._backward(step, batches)
         except torch.OutOfMemoryError as fault:
-            if self._halved:
+            # Several processes cannot start a step again, since the others are in the midst of it.
+            if self._halved or launched():
+                part = "half a batch at a time" if self._halved else "several processes"
                 raise DataError(
-                    f"out of memory at step {step + 1} with half a batch at a time: give a smaller --batch and a larger"
-                    " --accumulate"
+                    f"out of memory at step {step + 1} with {part}: give a smaller --batch and a larger --accumulate"
                 ) from fault
         self._halved = True
         self._optimizer.zero_grad(set_to_none=True)
@@ -161,33 +221,48 @@ class Loop:
         _log.warning("out of memory at step %d: from here on each batch is taken in two halves", step + 1)
         return self._backward_or_halve(step, batches)
 
-    def _backward(self, step: int, batches: Sequence[tuple[Sequence[Clip], Any]]) -> float:
-        """Adds the gradients of a step's batches; returns their mean loss."""
-        total = 0.0
-        for place, (clips, batch) in enumerate(batches):
-            for part, content in self._parts(clips, batch, step * len(batches) + place):
-                with torch.autocast(
-                    self.accelerator.device.type, dtype=torch.bfloat16, enabled=self._settings.precision == "bf16"
-                ):
-                    loss = self._model(content)
-                share = len(part) / len(clips)
-                total += _checked("loss", float(loss.detach()), part, step) * share
-                self.accelerator.backward(loss * share / len(batches))
-        return total / len(batches)
+    def _backward(self, step: int, batches: Sequence[Heard]) -> float:
+        """Adds the gradients of a step's batches, each weighted by its clips; returns their mean loss."""
+        clips = sum(len(heard) for heard, _ in batches)
+        parts = [self._parts(heard, batch, self._used + place) for place, (heard, batch) in enumerate(batches)]
+        sizes = gathered([[(part.items, part.samples) for part in each] for each in parts])
+        total, last = 0.0, parts[-1][-1]
+        for place, each in enumerate(parts):
+            alike = [size for part in sizes[place :: len(parts)] for size in part]
+            share = len(batches[place][0]) / clips / max(1, sum(items for items, _ in alike))
+            for part in each:
+                with nullcontext() if part is last else self.accelerator.no_sync(self._model):
+                    content = self.learner.widened(part.content, max(samples for _, samples in alike))
+                    total += self._learn(part, content, share * part.items, step)
+        return math.fsum(gathered([total]))
 
-    def _parts(self, clips: Sequence[Clip], batch: Any, number: int) -> Sequence[tuple[Sequence[Clip], Any]]:
-        if not self._halved or len(clips) < 2:
-            return [(clips, batch)]
-        return [(part, self._feed.collate(part, number)) for part in (clips[::2], clips[1::2])]
+    def _learn(self, part: Part, content: Any, share: float, step: int) -> float:
+        device, dtype = self.accelerator.device.type, HALF.get(self._settings.precision)
+        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
+            loss = self._model(content)
+        value = _checked("loss", float(loss.detach()), part.clips, step) * share
+        # DDP takes the mean over processes, where this needs the sum.
+        self._scaler.scale(loss * share * self.accelerator.num_processes).backward()
+        return value
 
-    def _update(self, rate: float, heard: Sequence[Clip], step: int) -> float:
+    def _parts(self, clips: Sequence[Clip], batch: Any, number: int) -> Sequence[Part]:
+        mine = own(clips)
+        if self._halved and len(mine) > 1:
+            halves = [(half, self._feed.collate(half, number)) for half in (mine[::2], mine[1::2])]
+        else:
+            halves = [(mine, batch)]
+        idle = not share(clips)
+        return [
+            Part(half, content, 0 if idle else self.learner.items(content, half), self.learner.samples(content))
+            for half, content in halves
+        ]
+
+    def _update(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        moving = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
-        norm = _checked("gradient", float(nn.utils.clip_grad_norm_(moving, self._settings.clip_norm)), heard, step)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         self._optimizer.zero_grad(set_to_none=True)
-        return norm
 
     def _validate(self) -> None:
         self.learner.eval()
@@ -209,9 +284,11 @@ class Loop:
             "last",
             {
                 "step": self._done,
+                "used": self._used,
                 "position": asdict(self._position),
                 "learner": self.learner.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
+                "scaler": self._scaler.state_dict(),
                 "history": self._history,
                 "best": self._best,
                 "halved": self._halved,
@@ -224,7 +301,9 @@ class Loop:
             return
         self._done, self._position = state["step"], Position(**state["position"])
         self._history, self._best = state["history"], state["best"]
+        self._used = state.get("used", self._done * self._settings.accumulate)
         self._halved = state.get("halved", False)
+        self._scaler.load_state_dict(state.get("scaler", self._scaler.state_dict()))
         self.learner.load_state_dict(state["learner"])
         self._optimizer.load_state_dict(state["optimizer"])
 
@@ -235,7 +314,7 @@ class Loop:
         self.learner.load_state_dict(best["learner"])
         self.learner.eval()
         metrics = {name: value for name, value in self._best.items() if name != "step"}
-        return Outcome(best["step"], metrics, self._history)
+        return Outcome(best["step"], metrics, self._history, self._waited / self._spent if self._spent else 0.0)
 
 
 def _checked(what: str, value: float, clips: Sequence[Clip], step: int) -> float:
@@ -245,6 +324,10 @@ def _checked(what: str, value: float, clips: Sequence[Clip], step: int) -> float
             " look at these clips or lower the learning rate"
         )
     return value
+
+
+def _seconds(clips: Sequence[Clip]) -> float:
+    return sum(clip.duration for clip in clips)
 
 
 def _seed(*parts: int) -> int:

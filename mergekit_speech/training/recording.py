@@ -39,6 +39,7 @@ class JsonLines:
                 "gradient_norm": event.gradient_norm,
                 "audio_seconds": event.audio_seconds,
                 "seconds": event.seconds,
+                "waited": event.waited,
                 "memory": event.memory,
             }
         )

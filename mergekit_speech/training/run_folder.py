@@ -12,6 +12,7 @@ from typing import Any
 
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
 from mergekit_speech.training.disk import report_full_disk
+from mergekit_speech.training.ranks import first, wait
 from mergekit_speech.training.replaced_run import ReplacedRun
 from mergekit_speech.training.run_lock import LOCK, OWNER, locked
 
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run's files are.
+    """Where a run's files are; of several processes the first one writes them, for all.
 
     Attributes:
         path: The folder itself.
@@ -78,6 +79,9 @@ class RunFolder:
         Raises:
             OutputError: Another process writes it, or it cannot be made.
         """
+        if not first():
+            yield
+            return
         if self.path.exists() and not (self.record.is_file() or self._free() or self.replaced.left_half_way):
             # What stands here is no run; `open` says so, and nothing is left in it.
             yield
@@ -108,6 +112,11 @@ class RunFolder:
                 written to.
             SettingsError: The run that stands here was started differently.
         """
+        if first():
+            self._open(record, resume=resume, overwrite=overwrite)
+        wait()
+
+    def _open(self, record: Mapping[str, Any], *, resume: bool, overwrite: bool) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file: choose another folder for the run")
         if resume and self.record.is_file():

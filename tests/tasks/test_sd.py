@@ -153,3 +153,7 @@ def test_real_recordings(speech: Path) -> None:
     assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [36, 8, 28]
     reference = _reference(speech / "sd" / "reference.rttm")
     assert all(close(read_turns(clip, "segments"), reference[clip.id]) for clip in splits.test)
+
+
+def test_loss_is_the_mean_over_frames() -> None:
+    assert TASK.items(torch.tensor([3, 4]), [torch.zeros(1), torch.zeros(1)]) == 7

@@ -52,6 +52,7 @@ def test_json_lines_hold_every_event(tmp_path: Path) -> None:
             "gradient_norm": 2.0,
             "audio_seconds": 8.0,
             "seconds": 4.0,
+            "waited": 0.0,
             "memory": 2_000_000_000,
         },
         {"step": 1, "valid": {"per": 0.25}, "base": {"feature_cosine": 0.5}, "best": True},

@@ -137,4 +137,4 @@ def build(
 def metrics(folder: Path) -> list[dict[str, Any]]:
     """Lines of `metrics.jsonl` without what the machine decides: wall time and memory."""
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in row.items() if name not in ("seconds", "memory")} for row in rows]
+    return [{name: value for name, value in row.items() if name not in ("seconds", "waited", "memory")} for row in rows]

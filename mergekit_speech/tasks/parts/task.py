@@ -126,6 +126,15 @@ class Task(abc.ABC):
             targets: See `targets`.
         """
 
+    def items(self, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> int:
+        """How many items `loss` is the mean over, so that parts of a batch can be weighted: by default clips.
+
+        Args:
+            lengths: Frames of each row that hold audio, shape `(batch,)`.
+            targets: See `targets`.
+        """
+        return len(targets)
+
     @abc.abstractmethod
     def decode(self, output: Any, lengths: torch.Tensor, labels: Labels) -> Sequence[Any]:
         """The head's answer to each clip of a batch, of any type; arguments as in `loss`."""
