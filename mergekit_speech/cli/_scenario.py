@@ -62,8 +62,10 @@ def read_scenario(
     mixed = bool(task_weight) or temperature is not None
     if mixed and len(tasks) == 1:
         raise click.UsageError("--task-weight and --temperature are for several tasks; give --task for each")
-    mixture = {"mixture": Mixture(dict(map(_read_weight, task_weight)), temperature or 1.0)} if mixed else {}
-    return {"task": list(tasks), **mixture}
+    if not mixed:
+        return {"task": list(tasks)}
+    weights = dict(map(_read_weight, task_weight))
+    return {"task": list(tasks), "mixture": Mixture(weights, 1.0 if temperature is None else temperature)}
 
 
 def _read_unlabelled(folders: tuple[str, ...], targets: Any, clusters: int | None, layer: int | None) -> Unlabelled:

@@ -32,13 +32,14 @@ def read_manifest(data: Path, folder: str, fields: Sequence[str] = ()) -> list[C
     if not path.is_file():
         raise DataError(f"no manifest at {path}: expected a file with one JSON object a line; {_offer(data)}")
     clips = [
-        _clip(data, line, f"{path}:{number}", fields)
+        _clip(data, line, f"{path}:{number}")
         # Not splitlines(), which also cuts at characters that JSON strings may hold.
         for number, line in enumerate(path.read_bytes().split(b"\n"), start=1)
         if line.strip()
     ]
     if not clips:
         raise DataError(f"{path} holds no clip: expected one JSON object a line")
+    _refuse_incomplete(clips, fields)
     _refuse_repeats(clips)
     return clips
 
@@ -75,9 +76,9 @@ def _offer(data: Path) -> str:
     return f"{data} has manifests for: {', '.join(names)}" if names else f"{data} has no <task>/manifest.jsonl at all"
 
 
-def _clip(data: Path, line: bytes, source: str, fields: Sequence[str]) -> Clip:
+def _clip(data: Path, line: bytes, source: str) -> Clip:
     row = _row(line, source)
-    missing = [name for name in (*CLIP_FIELDS, *fields) if name not in row]
+    missing = [name for name in CLIP_FIELDS if name not in row]
     if missing:
         raise DataError(f"{source}: missing field{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}")
     return Clip(
@@ -125,6 +126,16 @@ def _duration(value: Any, source: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         raise DataError(f"{source}: duration must be a positive number of seconds, got {value!r:.60}")
     return float(value)
+
+
+def _refuse_incomplete(clips: Sequence[Clip], fields: Sequence[str]) -> None:
+    for name in fields:
+        lacking = [clip for clip in clips if name not in (*CLIP_FIELDS, *clip.fields)]
+        if lacking:
+            raise DataError(
+                f"{lacking[0].source}: missing field {name!r} ({len(lacking)} of {len(clips)} clips lack it): add it,"
+                " or drop these lines"
+            )
 
 
 def _refuse_repeats(clips: Iterable[Clip]) -> None:

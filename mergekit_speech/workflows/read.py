@@ -15,6 +15,16 @@ from mergekit_speech.merging.documents.yaml_text import read_yaml
 from mergekit_speech.workflows.changes import change
 from mergekit_speech.workflows.schema import BASE, BenchPart, FinetunePart, StepPart, Workflow, known_keys
 
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "targets": ("unlabelled",),
+    "clusters": ("unlabelled",),
+    "cluster_layer": ("unlabelled",),
+    "l2_layers": ("l2",),
+    "adapter_alpha": ("lora", "dora"),
+    "adapter_targets": ("lora", "dora"),
+}
+"""Keys of a fine-tuning that say more about another one."""
+
 
 def read_workflow(
     path: Path, *, base: str | None = None, data: str | None = None, changes: Mapping[str, Any] | None = None
@@ -75,5 +85,20 @@ def _check_steps(workflow: Workflow) -> Iterator[Fault]:
         part = step.part
         if isinstance(part, FinetunePart | BenchPart) and part.data is None and workflow.data is None:
             yield Fault(place, f"expected data, at the top, in the step {step.name!r} or as --data, came none")
-        if isinstance(part, FinetunePart) and (part.task is None) == (part.unlabelled is None):
-            yield Fault(place, f"expected task or unlabelled in the step {step.name!r}, came both or neither")
+        if isinstance(part, FinetunePart):
+            yield from _check_finetune(part, step.name, place)
+
+
+def _check_finetune(part: FinetunePart, name: str, place: tuple[str | int, ...]) -> Iterator[Fault]:
+    given = part.model_dump(exclude_none=True)
+    if ("task" in given) == ("unlabelled" in given):
+        yield Fault(place, f"expected task or unlabelled in the step {name!r}, came both or neither")
+    if "lora" in given and "dora" in given:
+        yield Fault(place, f"expected lora or dora in the step {name!r}, came both")
+    for key, needed in BESIDE.items():
+        if key in given and not given.keys() & set(needed):
+            yield Fault(place, f"expected {' or '.join(needed)} beside {key} in the step {name!r}, came none")
+    several = isinstance(part.task, list) and len(part.task) > 1
+    for key in ("task_weights", "temperature"):
+        if key in given and not several:
+            yield Fault(place, f"expected several tasks beside {key} in the step {name!r}, came {part.task!r}")

@@ -11,8 +11,8 @@ from typing import Any
 
 from mergekit_speech.errors import OutputError, SettingsError
 from mergekit_speech.finetuning.joint import Mixture
-from mergekit_speech.finetuning.method import L2, Adapter, Method
-from mergekit_speech.finetuning.run import EVEN, finetune
+from mergekit_speech.finetuning.method import L2, Adapter, AdapterKind, Method
+from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.unsupervised import CLUSTERS, Unlabelled
 from mergekit_speech.merging.merge import merge
 from mergekit_speech.reports.bench import bench
@@ -131,7 +131,7 @@ def _finetune(part: FinetunePart, encoder: str, data: str, folder: Path) -> None
         output=folder,
         task=part.task,
         unlabelled=_unlabelled(part),
-        mixture=EVEN if part.task_weights is None else Mixture(part.task_weights, part.temperature or 1.0),
+        mixture=Mixture(part.task_weights or {}, 1.0 if part.temperature is None else part.temperature),
         resume=True,
         steps=part.steps,
         learning_rate=part.lr,
@@ -156,20 +156,19 @@ def _unlabelled(part: FinetunePart) -> Unlabelled | None:
     if part.unlabelled is None:
         return None
     folders = (part.unlabelled,) if isinstance(part.unlabelled, str) else tuple(part.unlabelled)
-    return Unlabelled(folders, part.targets, part.clusters or CLUSTERS, part.cluster_layer)
+    clusters = CLUSTERS if part.clusters is None else part.clusters
+    return Unlabelled(folders, part.targets, clusters, part.cluster_layer)
 
 
 def _method(part: FinetunePart) -> Method:
-    if part.lora is not None and part.dora is not None:
-        raise SettingsError("lora and dora are two kinds of adapter: choose one")
     rank = part.lora if part.dora is None else part.dora
     targets = tuple(part.adapter_targets or ())
-    kind = Adapter("dora" if part.lora is None else "lora", rank, part.adapter_alpha, targets) if rank else None
+    kind: AdapterKind = "dora" if part.lora is None else "lora"
     factors = None if part.l2_layers is None else tuple(part.l2_layers)
     return Method(
         train_cnn=part.train_cnn or part.regular,
         l2=None if part.l2 is None else L2(part.l2, factors),
-        adapter=kind,
+        adapter=None if rank is None else Adapter(kind, rank, part.adapter_alpha, targets),
         ema=part.ema,
         early=part.early,
     )

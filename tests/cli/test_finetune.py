@@ -122,6 +122,7 @@ def test_several_tasks_and_unlabelled_speech_on_the_command_line(tiny_hubert: Pa
         (["--task", "ks", "--unlabelled", "ks"], "expected --task, or --unlabelled, came both or neither"),
         (["--task", "ks", "--clusters", "3"], "--targets, --clusters and --cluster-layer are for --unlabelled"),
         (["--task", "ks", "--temperature", "3"], "--task-weight and --temperature are for several tasks"),
+        (["--task", "ks", "--task", "pr", "--temperature", "0"], "and the temperature must be above 0, got 0.0"),
         (["--task", "ks", "--task", "pr", "--task-weight", "ks"], "expected --task-weight NAME=WEIGHT, came 'ks'"),
     ],
 )

@@ -79,7 +79,7 @@ def _no_validation_audio(data: Path) -> None:
     ("task", "spoil", "words"),
     [
         ("ks", _edit("ks", _without_validation), ("no clip has split 'valid'", "needs train, valid and test")),
-        ("ks", _edit("ks", _half_labelled), ("manifest.jsonl:1: missing field 'label'",)),
+        ("ks", _edit("ks", _half_labelled), ("manifest.jsonl:1: missing field 'label' (10 of 20 clips lack it)",)),
         (
             "pr",
             _edit("pr", _strange_phone),

@@ -103,8 +103,9 @@ def test_malformed_line_is_named(tmp_path: Path, line: bytes, text: str) -> None
 
 
 def test_field_that_the_task_needs(tmp_path: Path) -> None:
-    path = write_manifest(tmp_path, "pr", [{"phones": ["AA"]}, {}])
-    assert refuse(tmp_path, "phones") == f"{path}:2: missing field 'phones'"
+    path = write_manifest(tmp_path, "pr", [{"phones": ["AA"]}, {}, {"phones": ["B"]}, {}])
+    expected = f"{path}:2: missing field 'phones' (2 of 4 clips lack it): add it, or drop these lines"
+    assert refuse(tmp_path, "phones") == expected
 
 
 @pytest.mark.parametrize("duration", [0, -1.5, True, "2", None, float("nan"), float("inf"), 10**400])

@@ -44,6 +44,19 @@ def test_steps_keep_their_order_and_say_what_they_read(tmp_path: Path) -> None:
         ("merge:", "marge:", "line 6: unknown key 'marge' (did you mean 'merge'?)"),
         ("data: speech\n", "", "line 2: expected data, at the top, in the step 'pr' or as --data, came none"),
         ("task: pr, ", "", "line 3: expected task or unlabelled in the step 'pr', came both or neither"),
+        ("task: pr,", "task: pr, lora: 2, dora: 2,", "line 3: expected lora or dora in the step 'pr', came both"),
+        (
+            "task: pr,",
+            "task: pr, clusters: 9,",
+            "line 3: expected unlabelled beside clusters in the step 'pr', came none",
+        ),
+        ("task: pr,", "task: pr, l2_layers: [1],", "line 3: expected l2 beside l2_layers in the step 'pr', came none"),
+        ("task: pr,", "task: pr, adapter_alpha: 2,", "line 3: expected lora or dora beside adapter_alpha in the step"),
+        (
+            "task: pr,",
+            "task: [pr], temperature: 2.0,",
+            "line 3: expected several tasks beside temperature in the step 'pr', came ['pr']",
+        ),
         ("alpha: 0.25", "alpha: much", "line 6: alpha: "),
         ("steps:\n", "steps: []\nmore:\n", "line 2: steps: "),
         (

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from mergekit_speech import merge, weights_digest
 from mergekit_speech.cli import main
 from mergekit_speech.errors import CheckpointError, OutputError, SettingsError
+from mergekit_speech.finetuning.joint import Mixture
 from mergekit_speech.workflows.read import read_workflow
 from mergekit_speech.workflows.run import run_workflow
 
@@ -102,6 +103,41 @@ def test_bench_is_told_of_base_and_folds(tmp_path: Path, monkeypatch: pytest.Mon
     file.write_text("data: speech\nsteps:\n  - name: report\n    bench: {encoders: [base], tasks: [er], folds: 1}\n")
     run_workflow(read_workflow(file, base="lab/hubert"), tmp_path / "out")
     assert (told["encoders"], told["tasks"], told["folds"]) == (["base=lab/hubert"], ["er"], 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "mixture"),
+    [
+        ("", Mixture({})),
+        ("temperature: 5.0, ", Mixture({}, 5.0)),
+        ("task_weights: {pr: 0.5}, ", Mixture({"pr": 0.5})),
+        ("task_weights: {pr: 0.5}, temperature: 5.0, ", Mixture({"pr": 0.5}, 5.0)),
+    ],
+)
+def test_tasks_share_a_run_as_the_file_says(
+    words: str, mixture: Mixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, object] = {}
+    monkeypatch.setattr("mergekit_speech.workflows.run.finetune", lambda _encoder, **settings: told.update(settings))
+    file = tmp_path / "joint.yaml"
+    file.write_text(f"data: speech\nsteps:\n  - name: both\n    finetune: {{{words}encoder: base, task: [pr, ks]}}\n")
+    run_workflow(read_workflow(file), tmp_path / "out")
+    assert (told["task"], told["mixture"]) == (["pr", "ks"], mixture)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("task: [pr, ks], temperature: 0.0", "the temperature must be above 0, got 0.0"),
+        ("unlabelled: ks, clusters: 0", "k-means needs at least 2 clusters, got 0"),
+        ("task: pr, lora: 0", "rank"),
+    ],
+)
+def test_zero_is_not_taken_for_the_default(words: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "zero.yaml"
+    file.write_text(f"data: speech\nsteps:\n  - name: tuned\n    finetune: {{encoder: base, {words}}}\n")
+    with pytest.raises(SettingsError, match=message):
+        run_workflow(read_workflow(file), tmp_path / "out")
 
 
 def test_output_that_is_something_else(file: Path, tmp_path: Path) -> None:
