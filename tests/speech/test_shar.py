@@ -196,7 +196,11 @@ def test_cut_that_makes_no_clip(shar: Path, tmp_path: Path, line: str, said: str
     assert refuse(shar, tmp_path) == f"{cuts}:1: {said.format(tar=shar / 'recording.000000.tar')}"
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"{"), gzip.compress(b"{}" * 1000)[:20]])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"{"), gzip.compress(b"{}" * 1000)[:20]],
+    ids=["no gzip", "no JSON", "cut short"],
+)
 def test_damaged_cuts(shar: Path, tmp_path: Path, content: bytes) -> None:
     (shar / "cuts.000000.jsonl.gz").write_bytes(content)
     assert refuse(shar, tmp_path).startswith(f"{shar}/cuts.000000.jsonl.gz cannot be read (")
