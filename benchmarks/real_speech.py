@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -27,8 +28,10 @@ from pathlib import Path
 from benchmarks.engines import MOST, PLAN, reduce_data
 from benchmarks.origin import ROOT, commit, machine
 from mergekit_speech.demo import ENCODER
+from mergekit_speech.reports.folder import rebuild
 
 RESULTS = ROOT / "benchmarks" / "results"
+SHIPPED = ENCODER.relative_to(ENCODER.parents[2]).as_posix()
 # Steps and rate of each probe: for minutes of speech instead of hundreds of hours, and the same for every encoder.
 PROBES = {"pr": (400, "1e-2"), "ks": (1500, "3e-3"), "sid": (1500, "3e-3"), "er": (1500, "3e-3")}
 Plan = Mapping[str, tuple[int, str, int, int]]
@@ -140,9 +143,14 @@ def make(name: str, data: Path, work: Path) -> None:
         "machine": machine(),
     }
     (place / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+    forget_places(place, data, work)
+
+
+def forget_places(place: Path, data: Path, work: Path) -> None:
+    """Take out of a report where folders lay on the machine that made it, which says nothing about the figures."""
     for path in place.glob("*.json"):
-        # Where the folders lay on the machine that ran this says nothing about the figures.
         path.write_text(_anonymous(path.read_text(encoding="utf-8"), data, work), encoding="utf-8")
+    rebuild(place)
 
 
 def _spell(command: list[str], data: Path, work: Path) -> str:
@@ -152,7 +160,8 @@ def _spell(command: list[str], data: Path, work: Path) -> str:
 def _anonymous(text: str, data: Path, work: Path) -> str:
     for path, word in ((data, "DATA"), (work, "runs"), (ROOT, ".")):
         text = text.replace(str(path.resolve()), word).replace(str(path), word)
-    return text
+    # The run may have been made by another copy of the project.
+    return re.sub(rf"/[^\s\"]*(?=/{SHIPPED})", ".", text)
 
 
 if __name__ == "__main__":
