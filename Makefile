@@ -13,7 +13,7 @@ test: export OMP_WAIT_POLICY := PASSIVE
 test: export HF_HUB_OFFLINE := 1
 
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types $(BENCHES) bench-engines bench-speech clean
+.PHONY: demo test lint types $(BENCHES) bench-engines bench-finetuning bench-speech clean
 
 demo: $(VENV)/installed
 	$(BIN)/msm demo $(ARGS)
@@ -37,6 +37,9 @@ bench-agreement: $(VENV)/s3prl/installed
 # DATA is a data folder as README.md describes it, here with all tasks.
 bench-engines: $(VENV)/installed-dev $(VENV)/s3prl/installed
 	$(BIN)/python -m benchmarks.engines --data $(DATA) $(ARGS)
+
+bench-finetuning: $(VENV)/installed-dev
+	$(BIN)/python -m benchmarks.finetuning --data $(DATA) $(ARGS)
 
 # Here with pr, ks, sid and er.
 bench-speech: $(VENV)/installed-dev

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.chart import TOOLS
 from benchmarks.engine import MOST_TIMES_COPY
+from benchmarks.finetuning import LEAST, MOST_WAITING
 from benchmarks.layouts import ALLOWED as LAYOUTS_ALLOWED
 from benchmarks.layouts import TIMES_LARGEST
 from benchmarks.memory import ALLOWED
@@ -38,6 +39,7 @@ def judge(results: Results) -> list[Row]:
         *_memory_bars(results["memory"]),
         _layout_bar(results["layouts"]),
         *_kernel_bars(results["kernels"]),
+        *_finetuning_bars(results["finetuning"]),
     ]
 
 
@@ -111,6 +113,23 @@ def _kernel_bars(result: Result | None) -> list[Row]:
         measured = NOT_MEASURED if found is None else f"{found['share']:.0%}"
         rows.append((f"GPU, {title}", bar, measured, "" if found is None else yes(found["reached"])))
     return rows
+
+
+def _finetuning_bars(result: Result | None) -> list[Row]:
+    device = "cpu" if result is None else result["device"]
+    title = f"CTC fine-tuning of HuBERT Base, {device}"
+    bars = (f"at least {LEAST[device]:g} × the audio a second of transformers' Trainer", f"at most {MOST_WAITING:.0%}")
+    waiting = f"{title}: share of the time spent waiting for audio"
+    if result is None:
+        return [(title, bars[0], NOT_MEASURED, ""), (waiting, bars[1], NOT_MEASURED, "")]
+    speeds = result["audio_seconds_per_second"]
+    use = ", ".join(f"{name} {share:.0%}" for name, share in result["model_flops_use"].items())
+    both = f"{speeds['msm']:.2f} against {speeds['transformers']:.2f} s of audio a second in {result['precision']}"
+    times = f"{result['times_faster']} × ({both}; of a matrix product's operations: {use})"
+    return [
+        (title, bars[0], times, yes(result["times_faster"] >= LEAST[device])),
+        (waiting, bars[1], f"{result['waited']:.1%}", yes(result["waited"] <= MOST_WAITING)),
+    ]
 
 
 def megabytes(size: float) -> str:

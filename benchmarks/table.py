@@ -18,7 +18,7 @@ from mergekit_speech.superb.engines import ENGINES
 README = ROOT / "benchmarks" / "README.md"
 CHART = RESULTS / "processes.svg"
 NAME = "benchmarks.table"
-BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels", "engines")
+BENCHMARKS = ("engine", "peers", "strategies", "memory", "layouts", "kernels", "engines", "finetuning")
 
 
 def render(results: Results) -> str:
