@@ -94,8 +94,8 @@ def test_readme_is_up_to_date() -> None:
         "| engine | abc | Abacus, 2 cores | 0.2 | numpy 2 |",
         "| kernels | not measured |  |  |  |",
         "| CTC fine-tuning of HuBERT Base, cpu | at least 1.2 × the audio a second of transformers' Trainer "
-        "| 1.25 × (2.50 against 2.00 s of audio a second in bf16; of a matrix product's operations: msm 50%, transformers"
-        " 40%) | yes |",
+        "| 1.25 × (2.50 against 2.00 s of audio a second in bf16; of a matrix product's operations: msm 50%,"
+        " transformers 40%) | yes |",
         "| CTC fine-tuning of HuBERT Base, cpu: share of the time spent waiting for audio | at most 5% | 6.0% | no |",
         "| pr | per | 5 | 0.250 ± 0.010 | 0.300 ± 0.020 | -0.100 to +0.004 | yes | 2.0 | 9.0 | 4.5 × | 3 × |",
     ],
