@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -22,14 +23,26 @@ README = ROOT / "README.md"
 CLIPS = ROOT / "mergekit_speech" / "demo" / "clips"
 STEPS = 4
 CLIPS_OF_A_SPLIT = 6
+LAUNCHERS = ("accelerate launch ", "torchrun ")
 EMOTIONS = ("angry", "happy")
 
 
 def test_make_targets_exist() -> None:
-    named = [line for line in commands(README) if not line.startswith("msm ")]
+    named = [line for line in commands(README) if not line.startswith(("msm ", *LAUNCHERS))]
     assert named == ["make demo", "make test"]
     for line in named:
         subprocess.run([*shlex.split(line), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_launched_commands_are_those_of_msm() -> None:
+    launched = [line for line in commands(README) if line.startswith(LAUNCHERS)]
+    assert len(launched) == len(LAUNCHERS)
+    for line in launched:
+        verb, *arguments = shlex.split(line.partition(" -m mergekit_speech.cli ")[2], comments=True)
+        command = main.get_command(click.Context(main), verb)
+        assert command is not None
+        # Refuses an option that the command does not have.
+        command.make_parser(click.Context(command)).parse_args(arguments)
 
 
 @pytest.fixture(scope="module")
