@@ -109,7 +109,7 @@ def _engines(result: Result | None) -> list[str]:
     if result is None:
         return [NOT_MEASURED]
     intro = (
-        f"The encoder {result['encoder']}, at the few steps of `engines.PLAN`: mean and standard deviation of test"
+        f"Probes of `{result['encoder']}` at the few steps of `engines.PLAN`: mean and standard deviation of test"
         " figures over seeds, the 95 % interval of the difference of means (Welch), and the median seconds of a probe."
     )
     head = (
