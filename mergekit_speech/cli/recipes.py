@@ -7,6 +7,7 @@ import json
 
 import click
 
+from mergekit_speech.cli._ready import list_ready, print_ready, print_text
 from mergekit_speech.cli.output import Output, common_options
 from mergekit_speech.errors import StrategyError
 from mergekit_speech.merging.ready import RECIPES
@@ -30,18 +31,9 @@ def command(out: Output, /, *, name: str | None, schema: bool) -> None:
     if schema:
         _print_schema(out)
     elif name is not None:
-        text = RECIPES.text(name)
-        _print(text, out)
-        out.result({"name": name, "recipe": text})
+        print_ready(RECIPES, name, out)
     else:
-        _list(out)
-
-
-def _list(out: Output) -> None:
-    rows = [{"name": name, "summary": RECIPES.summary(name)} for name in RECIPES.names()]
-    width = max(len(row["name"]) for row in rows)
-    _print("".join(f"{row['name']:{width}}  {row['summary']}\n" for row in rows), out)
-    out.result({"recipes": rows})
+        list_ready(RECIPES, out)
 
 
 def _print_schema(out: Output) -> None:
@@ -54,10 +46,4 @@ def _print_schema(out: Output) -> None:
         with contextlib.suppress(StrategyError):
             strategies[name] = STRATEGIES.load(name)
     schema = recipe_json_schema(strategies)
-    _print(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", out)
-    out.result(schema)
-
-
-def _print(text: str, out: Output) -> None:
-    if not out.json:
-        click.echo(text, file=out.stdout, nl=False)
+    print_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", schema, out)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from mergekit_speech.cli._ready import list_ready, print_ready
 from mergekit_speech.cli.output import Output, common_options
 from mergekit_speech.merging.ready import WORKFLOWS
 
@@ -51,15 +51,14 @@ def command(
 ) -> None:
     """List the ready workflows, or run one."""
     if workflow is None:
-        _list(out)
+        list_ready(WORKFLOWS, out)
+        return
+    if printed:
+        print_ready(WORKFLOWS, workflow, out)
         return
     path = Path(workflow)
-    if printed or (not path.is_file() and path.name == workflow and not path.suffix):
+    if not path.is_file() and path.name == workflow and not path.suffix:
         path = WORKFLOWS.path(workflow)
-    if printed:
-        text = WORKFLOWS.text(workflow)
-        _print(text, {"name": workflow, "workflow": text}, out)
-        return
     if output is None and not dry_run:
         raise click.UsageError(f"expected msm run {workflow} --output DIR, came no --output")
     from mergekit_speech.workflows.read import read_workflow
@@ -79,18 +78,6 @@ def _read_change(text: str) -> tuple[str, Any]:
     if not equals or len(read.documents) != 1 or read.faults:
         raise click.UsageError(f"expected --set STEP.KEY=VALUE, such as stable.steps=2000, came {text!r}")
     return place.strip(), read.documents[0]
-
-
-def _list(out: Output) -> None:
-    rows = [{"name": name, "summary": WORKFLOWS.summary(name)} for name in WORKFLOWS.names()]
-    width = max(len(row["name"]) for row in rows)
-    _print("".join(f"{row['name']:{width}}  {row['summary']}\n" for row in rows), {"workflows": rows}, out)
-
-
-def _print(text: str, document: Mapping[str, Any], out: Output) -> None:
-    if not out.json:
-        click.echo(text, file=out.stdout, nl=False)
-    out.result(document)
 
 
 def _show(workflow: Workflow, out: Output) -> None:
