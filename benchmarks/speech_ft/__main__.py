@@ -1,18 +1,22 @@
 """Fine-tunes, merges, probes and compares; what is done is kept in --work, and not done again.
 
+Started several times at once, the processes share the work: one for each core.
+
 python -m benchmarks.speech_ft --data FOLDER [--work FOLDER] [--only tune|probe] [--seeds 0,1,2]
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.origin import ROOT
-from benchmarks.speech_ft.encoders import contenders, curve, multitask, sequential_run
+from benchmarks.speech_ft.encoders import Contender, contenders, curve, multitask, sequential_run
 from benchmarks.speech_ft.matrix import SEEDS, TASKS, Base, runs
 from benchmarks.speech_ft.probe import compare
 from benchmarks.speech_ft.tune import is_done, tune
+from benchmarks.speech_ft.turns import turn
 
 
 def main() -> None:
@@ -38,13 +42,20 @@ def main() -> None:
 
 
 def _compare(data: Path, work: Path, seeds: list[int], others: tuple[Base, ...]) -> None:
+    for name, chosen in _comparisons(others):
+        with turn(work, f"compare-{name}") as mine:
+            if mine:
+                compare(name, chosen, data, work, seeds)
+
+
+def _comparisons(others: tuple[Base, ...]) -> Iterator[tuple[str, list[Contender]]]:
     for task in TASKS:
-        compare(task, contenders(task), data, work, seeds)
-    compare("multitask", multitask(), data, work, seeds)
+        yield task, contenders(task)
+    yield "multitask", multitask()
     for task in ("pr", "sid"):
-        compare(f"curve-{task}", curve(task), data, work, seeds)
+        yield f"curve-{task}", curve(task)
         for base in others:
-            compare(f"{base.name}-{task}", contenders(task, base), data, work, seeds)
+            yield f"{base.name}-{task}", contenders(task, base)
 
 
 if __name__ == "__main__":

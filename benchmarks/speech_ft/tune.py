@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.speech_ft.matrix import Run
+from benchmarks.speech_ft.turns import turn
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.training.run_folder import RunFolder
 
@@ -22,12 +23,13 @@ def tune(runs: Iterable[Run], data: Path, work: Path) -> None:
     """Makes every run, goes on with those that were broken off, and notes what each cost in CPU seconds."""
     for run in runs:
         folder = run.folder(work)
-        if is_done(folder):
-            continue
-        print(f"{time.strftime('%H:%M:%S')} {run.base.name} {run.task} {run.recipe.name} seed {run.seed}", flush=True)
-        started = time.process_time()
-        finetune(run.base.path, data=data, output=folder, resume=True, **run.arguments())
-        _note_cost(folder, time.process_time() - started)
+        with turn(work, f"{run.base.name}-{folder.name}") as mine:
+            if not mine or is_done(folder):
+                continue
+            print(f"{time.strftime('%H:%M:%S')} {run.base.name} {folder.name}", flush=True)
+            started = time.process_time()
+            finetune(run.base.path, data=data, output=folder, resume=True, **run.arguments())
+            _note_cost(folder, time.process_time() - started)
 
 
 def _note_cost(folder: Path, seconds: float) -> None:
