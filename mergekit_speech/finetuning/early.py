@@ -8,6 +8,11 @@ from collections.abc import Callable
 from mergekit_speech.training.events import EvaluationEvent, StepEvent
 
 
+def early_step(fraction: float, steps: int) -> int:
+    """The step, counted from 1, at which a fraction of the steps is done."""
+    return max(1, math.ceil(round(fraction * steps, 6)))
+
+
 class EarlyCheckpoint:
     """Writes once, after a fraction of the steps.
 
@@ -23,7 +28,7 @@ class EarlyCheckpoint:
             steps: Of the run.
             write: Writes; a resumed run may call it again for the same step.
         """
-        self.step, self._write = max(1, math.ceil(round(fraction * steps, 6))), write
+        self.step, self._write = early_step(fraction, steps), write
 
     def start(self, done: int, steps: int) -> None:
         """See `Observer.start`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
@@ -37,21 +37,20 @@ class L2ToBase(nn.Module):
             raise SettingsError(
                 f"expected a weight for each of the {layers} layers, got {len(factors)}: give as many, first to last"
             )
-        self._moving = list(parameters.values())
         self._weights = [settings.weight * _factor(name, factors) for name in parameters]
-        for number, parameter in enumerate(self._moving):
+        for number, parameter in enumerate(parameters.values()):
             # Not in checkpoints: a resumed run reads the base again.
             self.register_buffer(f"base{number}", parameter.detach().clone(), persistent=False)
 
-    def forward(self) -> torch.Tensor:
-        """The penalty: a scalar."""
+    def forward(self, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+        """The penalty of where the parameters are now: a scalar."""
         bases = dict(self.named_buffers())
         parts = [
             weight * (parameter - bases[f"base{number}"]).square().sum()
-            for number, (weight, parameter) in enumerate(zip(self._weights, self._moving, strict=True))
+            for number, (weight, parameter) in enumerate(zip(self._weights, parameters, strict=True))
             if weight
         ]
-        return torch.stack(parts).sum() / 2 if parts else torch.zeros((), device=self._moving[0].device)
+        return torch.stack(parts).sum() / 2 if parts else torch.zeros((), device=parameters[0].device)
 
 
 def _factor(name: str, factors: tuple[float, ...] | None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mergekit_speech.encoders.pretrained import PretrainedEncoder
 from mergekit_speech.errors import SettingsError
+from mergekit_speech.training.ranks import sharded
 
 
 def checkpoint_gradients(encoder: PretrainedEncoder) -> None:
@@ -23,5 +24,13 @@ def checkpoint_gradients(encoder: PretrainedEncoder) -> None:
 
 
 def compile_encoder(encoder: PretrainedEncoder) -> None:
-    """Compiles the encoder's passes when they first happen; its parameters keep their names."""
+    """Compiles the encoder's passes when they first happen; its parameters keep their names.
+
+    Raises:
+        SettingsError: The encoder is to be cut into shares.
+    """
+    if sharded():
+        raise SettingsError(
+            "expected a whole encoder to compile, came FSDP: launch with --multi_gpu, or leave out --compile"
+        )
     encoder.model.compile(dynamic=True)

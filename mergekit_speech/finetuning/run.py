@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mergekit_speech.encoders.source import encoder_digest
 from mergekit_speech.errors import SettingsError
 from mergekit_speech.finetuning import joint, unsupervised
 from mergekit_speech.finetuning.distance import DistanceToBase
-from mergekit_speech.finetuning.early import EarlyCheckpoint
+from mergekit_speech.finetuning.early import EarlyCheckpoint, early_step
 from mergekit_speech.finetuning.joint import Mixture, joint_lesson
 from mergekit_speech.finetuning.lesson import Lesson
 from mergekit_speech.finetuning.passes import checkpoint_gradients, compile_encoder
@@ -180,7 +181,17 @@ def _write_encoder(learner: StableLearner, folder: Path, base: Path) -> None:
 def _loop(lesson: Lesson, settings: FinetuneSettings, folder: RunFolder, observers: Sequence[Observer]) -> Loop:
     checkpoints = DiskCheckpoints(folder.checkpoints)
     watching = observers if first() else _averages(lesson.learner)
-    return Loop(lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, watching)
+    looks = partial(_looks, settings)
+    return Loop(
+        lesson.learner, lesson.feed, settings.loop(), lesson.validate, lesson.goal, checkpoints, watching, looks
+    )
+
+
+def _looks(settings: FinetuneSettings, step: int) -> bool:
+    """Whether a method looks at the weights after a step."""
+    method = settings.method
+    early = method.early is not None and step == early_step(method.early, settings.steps)
+    return early or method.ema is not None
 
 
 def _record(base: Path, lesson: Lesson, settings: FinetuneSettings) -> dict[str, Any]:

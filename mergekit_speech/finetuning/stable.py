@@ -50,7 +50,7 @@ class StableLearner(Learner):
         if method.adapter:
             add_adapters(encoder, method.adapter)
         moving = {name: each for name, each in encoder.model.named_parameters() if each.requires_grad}
-        self._moving = list(moving.values())
+        self._names = frozenset(moving)
         self._l2 = L2ToBase(moving, encoder.depth - 1, method.l2) if method.l2 else None
         self.ema = Ema(self.trained(), method.ema) if method.ema else None
         self._thaw = thaw
@@ -63,7 +63,7 @@ class StableLearner(Learner):
     def forward(self, batch: Any) -> torch.Tensor:
         """See `Learner.forward`."""
         loss = self.objective(batch)
-        return loss if self._l2 is None or not self._thawed else loss + self._l2()
+        return loss if self._l2 is None or not self._thawed else loss + self._l2(self._moving())
 
     def samples(self, batch: Any) -> int:
         """See `Learner.samples`."""
@@ -76,14 +76,14 @@ class StableLearner(Learner):
 
     def trained(self) -> list[nn.Parameter]:
         """See `Learner.trained`: the head, and what moves of the encoder."""
-        return [*(each for each in self.head.parameters() if each.requires_grad), *self._moving]
+        return [*(each for each in self.head.parameters() if each.requires_grad), *self._moving()]
 
     def enter(self, step: int) -> bool:
         """See `Learner.enter`: thaws the encoder when its step has come."""
         thawed = step >= self._thaw
         changed = thawed is not self._thawed
         if changed:
-            for parameter in self._moving:
+            for parameter in self._moving():
                 parameter.requires_grad_(thawed)
             self._thawed = thawed
         return changed
@@ -103,6 +103,10 @@ class StableLearner(Learner):
             encoder = copy.deepcopy(self.encoder)
         fold_adapters(encoder)
         return encoder
+
+    def _moving(self) -> list[nn.Parameter]:
+        """Parameters of the encoder that move once it thaws, looked up anew, since FSDP puts others in their place."""
+        return [each for name, each in self.encoder.model.named_parameters() if name in self._names]
 
     @property
     def device(self) -> torch.device:

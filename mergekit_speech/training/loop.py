@@ -6,15 +6,11 @@ import hashlib
 import logging
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from torch import nn
 
 from mergekit_speech.errors import CheckpointError, DataError, Interrupted
 from mergekit_speech.speech.batches import Position
@@ -26,7 +22,8 @@ from mergekit_speech.training.feed import Feed, own
 from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
 from mergekit_speech.training.memory_use import peak_memory
-from mergekit_speech.training.ranks import gathered, launched, on_cpu, processes, share
+from mergekit_speech.training.ranks import gathered, launched, processes, share
+from mergekit_speech.training.replica import open_replica
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
@@ -34,8 +31,6 @@ Heard = tuple[Sequence[Clip], Any]
 """The clips of a whole batch, and the content of this process's share of it."""
 Batch = tuple[Position, Sequence[Clip], Any]
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
-# Heads of other tasks, mask embeddings and skipped layers have no gradient.
-DDP = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +68,11 @@ class Part:
     samples: int
 
 
+def never(_step: int) -> bool:
+    """Of no step."""
+    return False
+
+
 class Loop:
     """Trains a learner; see `run`."""
 
@@ -85,6 +85,7 @@ class Loop:
         goal: Goal,
         checkpoints: Checkpoints,
         observers: Sequence[Observer] = (),
+        looks: Callable[[int], bool] = never,
     ) -> None:
         """Puts the parts together.
 
@@ -96,17 +97,13 @@ class Loop:
             goal: Picks the best evaluation.
             checkpoints: Where `last` (to resume from) and `best` go.
             observers: Told of every step and evaluation.
+            looks: Whether something looks at the learner's weights after a step, counted from 1, that no evaluation
+                follows.
         """
-        processes()
-        self.accelerator = Accelerator(mixed_precision="no", cpu=on_cpu(), kwargs_handlers=[DDP])
-        self.learner = learner.to(self.accelerator.device)
+        self.learner, self._replica = learner, open_replica(learner, settings)
         self._feed, self._settings, self._evaluate, self._goal = feed, settings, evaluate, goal
-        self._checkpoints, self._observers = checkpoints, observers
-        self._optimizer = torch.optim.AdamW(
-            learner.trained(), lr=settings.learning_rate, betas=settings.betas, weight_decay=settings.weight_decay
-        )
-        self._model: nn.Module = learner
-        self._scaler = torch.amp.GradScaler(self.accelerator.device.type, enabled=settings.precision == "fp16")
+        self._checkpoints, self._observers, self._looks = checkpoints, observers, looks
+        self._scaler = torch.amp.GradScaler(self._replica.device.type, enabled=settings.precision == "fp16")
         self._done, self._used, self._position = 0, 0, Position()
         self._waited = self._spent = 0.0
         self._history: list[dict[str, float]] = []
@@ -149,26 +146,24 @@ class Loop:
             self._enter(step)
             event = self._step(step, batches)
             self._done = step + 1
+            judged = self._done % settings.evaluate_every == 0 or self._done == settings.steps
+            if judged or self._looks(self._done):
+                self._replica.collect()
             for observer in self._observers:
                 observer.stepped(event)
-            if self._done % settings.evaluate_every == 0 or self._done == settings.steps:
+            if judged:
                 self._validate()
                 self._save()
+            self._replica.leave()
             if any(gathered([interrupt.asked])) and self._done < settings.steps:
+                self._replica.collect()
                 self._save()
                 raise Interrupted(f"stopped after step {self._done} of {settings.steps}; --resume continues from here")
 
     def _enter(self, step: int, *, fresh: bool = False) -> None:
         if self.learner.enter(step) or fresh:
-            # DDP looks at requires_grad when it is built, so a new phase needs a new one; the optimizer knows all along
-            # which parameters may move.
-            self._model = self.learner
-            self.accelerator.free_memory()
-            with warnings.catch_warnings():
-                # The option's successor would send averages around, which are alike everywhere.
-                warnings.filterwarnings("ignore", message=".*broadcast_buffers")
-                self._model = self.accelerator.prepare_model(self.learner)
-            self._model.train()
+            self._replica.build()
+            self._replica.model.train()
 
     def _step(self, step: int, batches: Iterator[Batch]) -> StepEvent:
         settings, started = self._settings, time.perf_counter()
@@ -182,7 +177,7 @@ class Loop:
         self._update(rate)
         audio, took = sum(_seconds(clips) for clips, _ in heard), time.perf_counter() - started
         self._waited, self._spent = self._waited + waited, self._spent + took
-        memory = peak_memory(self.accelerator.device)
+        memory = peak_memory(self._replica.device)
         return StepEvent(step + 1, loss, rate, norm, audio, took, waited, memory)
 
     def _take(self, batches: Iterator[Batch]) -> Sequence[Batch]:
@@ -193,17 +188,16 @@ class Loop:
 
     def _gradients(self, step: int, batches: Sequence[Heard]) -> tuple[float, float]:
         """Leaves a step's clipped gradients; returns its loss and their norm before clipping."""
-        moving = [parameter for parameter in self.learner.parameters() if parameter.requires_grad]
         while True:
-            torch.manual_seed(_seed(self._settings.seed, step, self.accelerator.process_index))
+            torch.manual_seed(_seed(self._settings.seed, step, processes().process_index))
             loss = self._backward_or_halve(step, batches)
-            self._scaler.unscale_(self._optimizer)
-            norm = float(nn.utils.clip_grad_norm_(moving, self._settings.clip_norm))
+            self._scaler.unscale_(self._replica.optimizer)
+            norm = self._replica.clip(self._settings.clip_norm)
             if math.isfinite(norm) or not self._scaler.is_enabled() or self._scaler.get_scale() <= 1:
                 return loss, _checked("gradient", norm, [clip for clips, _ in batches for clip in clips], step)
             # Scaled gradients may exceed fp16 where they themselves do not: once more, then, with half the scale.
             self._scaler.update()
-            self._optimizer.zero_grad(set_to_none=True)
+            self._replica.optimizer.zero_grad(set_to_none=True)
 
     def _backward_or_halve(self, step: int, batches: Sequence[Heard]) -> float:
         try:
@@ -216,7 +210,7 @@ class Loop:
                     f"out of memory at step {step + 1} with {part}: give a smaller --batch and a larger --accumulate"
                 ) from fault
         self._halved = True
-        self._optimizer.zero_grad(set_to_none=True)
+        self._replica.optimizer.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
         _log.warning("out of memory at step %d: from here on each batch is taken in two halves", step + 1)
         return self._backward_or_halve(step, batches)
@@ -231,18 +225,18 @@ class Loop:
             alike = [size for part in sizes[place :: len(parts)] for size in part]
             share = len(batches[place][0]) / clips / max(1, sum(items for items, _ in alike))
             for part in each:
-                with nullcontext() if part is last else self.accelerator.no_sync(self._model):
+                with self._replica.part(last=part is last):
                     content = self.learner.widened(part.content, max(samples for _, samples in alike))
                     total += self._learn(part, content, share * part.items, step)
         return math.fsum(gathered([total]))
 
     def _learn(self, part: Part, content: Any, share: float, step: int) -> float:
-        device, dtype = self.accelerator.device.type, HALF.get(self._settings.precision)
+        device, dtype = self._replica.device.type, HALF.get(self._settings.precision)
         with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
-            loss = self._model(content)
+            loss = self._replica.model(content)
         value = _checked("loss", float(loss.detach()), part.clips, step) * share
         # DDP takes the mean over processes, where this needs the sum.
-        self._scaler.scale(loss * share * self.accelerator.num_processes).backward()
+        self._scaler.scale(loss * share * processes().num_processes).backward()
         return value
 
     def _parts(self, clips: Sequence[Clip], batch: Any, number: int) -> Sequence[Part]:
@@ -258,17 +252,17 @@ class Loop:
         ]
 
     def _update(self, rate: float) -> None:
-        for group in self._optimizer.param_groups:
+        for group in self._replica.optimizer.param_groups:
             group["lr"] = rate
-        self._scaler.step(self._optimizer)
+        self._scaler.step(self._replica.optimizer)
         self._scaler.update()
-        self._optimizer.zero_grad(set_to_none=True)
+        self._replica.optimizer.zero_grad(set_to_none=True)
 
     def _validate(self) -> None:
         self.learner.eval()
         with torch.no_grad():
             metrics = dict(self._evaluate())
-        self._model.train()
+        self._replica.model.train()
         value, known = metrics[self._goal.metric], self._best
         candidate = self._done >= self._settings.candidates_from
         best = candidate and self._goal.better(value, known[self._goal.metric] if known else None)
@@ -287,7 +281,7 @@ class Loop:
                 "used": self._used,
                 "position": asdict(self._position),
                 "learner": self.learner.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
+                "optimizer": self._replica.optimizer_state(),
                 "scaler": self._scaler.state_dict(),
                 "history": self._history,
                 "best": self._best,
@@ -305,14 +299,14 @@ class Loop:
         self._halved = state.get("halved", False)
         self._scaler.load_state_dict(state.get("scaler", self._scaler.state_dict()))
         self.learner.load_state_dict(state["learner"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._replica.load_optimizer(state["optimizer"])
 
     def _finish(self) -> Outcome:
         best = self._checkpoints.load("best")
         if best is None or self._best is None:
             raise CheckpointError("the best checkpoint of the run is gone: delete the run and start it again")
         self.learner.load_state_dict(best["learner"])
-        self.learner.eval()
+        self.learner.to(self._replica.device).eval()
         metrics = {name: value for name, value in self._best.items() if name != "step"}
         return Outcome(best["step"], metrics, self._history, self._waited / self._spent if self._spent else 0.0)
 

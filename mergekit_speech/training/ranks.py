@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE = timedelta(days=1)
 """How long a process waits for the others: the first one may read and write for hours."""
-CUTTING = ("ACCELERATE_USE_FSDP", "ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM")
+FSDP = "ACCELERATE_USE_FSDP"
+REFUSED = ("ACCELERATE_USE_DEEPSPEED", "ACCELERATE_USE_MEGATRON_LM")
 
 
 @cache
@@ -24,15 +25,14 @@ def processes() -> PartialState:
     """This process among those that `torchrun` or `accelerate launch` started; the only one if neither did.
 
     Raises:
-        SettingsError: The launcher was told to cut the encoder into pieces.
+        SettingsError: The launcher was told to divide the work in a way that is not known here.
     """
     from accelerate import PartialState
 
-    for name in CUTTING:
-        if os.environ.get(name, "false").lower() in ("1", "true"):
+    for name in REFUSED:
+        if _asked(name):
             raise SettingsError(
-                f"expected processes that hold the whole encoder each, came {name}={os.environ[name]!r}: launch with"
-                " --multi_gpu instead, and save memory by --gradient-checkpointing and --precision bf16"
+                f"expected DDP or FSDP, came {name}={os.environ[name]!r}: launch with --multi_gpu or --use_fsdp instead"
             )
     patience: dict[str, Any] = {"timeout": PATIENCE} if launched() else {}
     return PartialState(cpu=on_cpu(), **patience)
@@ -41,6 +41,15 @@ def processes() -> PartialState:
 def launched() -> bool:
     """Whether a launcher started this process."""
     return "LOCAL_RANK" in os.environ
+
+
+def sharded() -> bool:
+    """Whether the launcher asked for FSDP, as `accelerate launch --use_fsdp` does."""
+    return launched() and _asked(FSDP)
+
+
+def _asked(name: str) -> bool:
+    return os.environ.get(name, "false").lower() in ("1", "true")
 
 
 def on_cpu() -> bool:

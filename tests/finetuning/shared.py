@@ -1,4 +1,7 @@
-"""Fine-tunes in one process of several, started by `torchrun -m tests.finetuning.shared BASE DATA OUTPUT`."""
+"""Fine-tunes in one process of several, started by `torchrun -m tests.finetuning.shared BASE DATA OUTPUT`.
+
+With the name of a scenario behind them, a run of it breaks off after `BREAK` steps; started again, it goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 
 import torch
 
-from mergekit_speech.finetuning.method import Method
+from mergekit_speech.finetuning.method import L2, Adapter, Method
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.unsupervised import Unlabelled
+from mergekit_speech.training.events import Observer, StepEvent
 
 EVEN: dict[str, Any] = {"steps": 8, "learning_rate": 1e-3, "clips": 5, "accumulate": 1, "evaluate_every": 4, "seed": 3}
 SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -19,22 +23,41 @@ SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "seconds": ({"task": "ks"}, {"clips": None, "batch_seconds": 1.7, "accumulate_seconds": 2.5}),
     "one": ({"task": "ks"}, {"clips": 1}),
     "joint": ({"task": ["ks", "pr"]}, {"accumulate": 2}),
+    "l2": ({"task": "ks"}, {"clips": 4, "method": Method(l2=L2(0.1), train_cnn=True)}),
+    "lora": ({"task": "ks"}, {"clips": 4, "method": Method(adapter=Adapter("lora", 2))}),
     "unlabelled": ({"unlabelled": Unlabelled(("ks",), clusters=4)}, {}),
 }
 """What is learnt and how; batches that do not divide by two, and smaller ones than there are processes."""
 
 
-def train(scenario: str, base: Path, data: Path, output: Path) -> None:
+BREAK = 6
+
+
+class Break(Observer):
+    """Breaks off."""
+
+    def stepped(self, event: StepEvent) -> None:
+        """See `Observer.stepped`."""
+        if event.step == BREAK:
+            raise RuntimeError("broken off")
+
+
+def train(scenario: str, base: Path, data: Path, output: Path, **more: Any) -> None:
     """Runs a scenario in this process."""
     aim, changes = SCENARIOS[scenario]
-    finetune(base, data=data, output=output / scenario, settings=FinetuneSettings(**{**EVEN, **changes}), **aim)
+    settings = FinetuneSettings(**{**EVEN, **changes})
+    finetune(base, data=data, output=output / scenario, settings=settings, **aim, **more)
 
 
 def main() -> None:
-    """Runs every scenario."""
+    """Runs every scenario, or a part of one."""
     torch.set_num_threads(1)
-    for scenario in SCENARIOS:
-        train(scenario, *map(Path, sys.argv[1:]))
+    base, data, output = map(Path, sys.argv[1:4])
+    for scenario in sys.argv[4:]:
+        again = (output / scenario).is_dir()
+        train(scenario, base, data, output, resume=again, observers=() if again else [Break()])
+    for scenario in () if sys.argv[4:] else SCENARIOS:
+        train(scenario, base, data, output)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from transformers import AutoConfig
 
 from mergekit_speech.cli import main
 from mergekit_speech.training.run_lock import locked
-from tests.finetuning.shared import SCENARIOS, train
+from tests.finetuning.shared import EVEN, SCENARIOS, train
 from tests.tasks.few import few_emotions
 
 ROOT = Path(__file__).parents[2]
@@ -24,10 +24,10 @@ TOLERANCE = 1e-4
 SILENT = ("hidden_dropout", "attention_dropout", "activation_dropout", "feat_proj_dropout", "layerdrop")
 
 
-def launch(*arguments: str, processes: int = 2) -> subprocess.CompletedProcess[str]:
+def launch(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Starts a module in several processes, as a user does, on one thread each."""
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **variables}
     return subprocess.run(
         [*launcher, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
@@ -45,11 +45,15 @@ def steady(tiny_hubert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def shared(steady: Path, toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+LAUNCHES = {"ddp": {}, "fsdp": {"ACCELERATE_USE_FSDP": "true"}}
+"""What `accelerate launch` tells the processes."""
+
+
+@pytest.fixture(scope="module", params=LAUNCHES)
+def shared(request: pytest.FixtureRequest, steady: Path, toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a run of two processes for each scenario."""
     output = tmp_path_factory.mktemp("shared")
-    done = launch("tests.finetuning.shared", str(steady), str(toy), str(output))
+    done = launch("tests.finetuning.shared", str(steady), str(toy), str(output), **LAUNCHES[request.param])
     assert done.returncode == 0, done.stderr
     return output
 
@@ -82,8 +86,10 @@ def test_two_processes_learn_what_one_does(
     compare_curves(both, alone)
     tensors, wanted = (load_file(run / "encoder" / "model.safetensors") for run in (both, alone))
     assert tensors.keys() == wanted.keys()
+    # Softmax makes nothing of a bias of the keys, whose gradient is rounding noise that Adam brings to full size.
     for name, tensor in tensors.items():
-        assert float((tensor - wanted[name]).abs().max()) < TOLERANCE, name
+        if not name.endswith("k_proj.bias"):
+            assert float((tensor - wanted[name]).abs().max()) < TOLERANCE, name
 
 
 def test_command_on_real_speech_in_two_processes(steady: Path, speech: Path, tmp_path: Path) -> None:
@@ -95,6 +101,18 @@ def test_command_on_real_speech_in_two_processes(steady: Path, speech: Path, tmp
     alone = CliRunner().invoke(main, ["finetune", *arguments, "--output", str(tmp_path / "alone")])
     assert alone.exit_code == 0, alone.output
     compare_curves(tmp_path / "both", tmp_path / "alone")
+
+
+@pytest.mark.parametrize("launcher", LAUNCHES)
+def test_a_shared_run_that_broke_off_goes_on(launcher: str, steady: Path, toy: Path, tmp_path: Path) -> None:
+    arguments = ["tests.finetuning.shared", str(steady), str(toy), str(tmp_path / "both"), "one"]
+    broken = launch(*arguments, **LAUNCHES[launcher])
+    assert "broken off" in broken.stderr
+    assert [row["step"] for row in rows(tmp_path / "both" / "one")][-1] < EVEN["steps"]
+    done = launch(*arguments, **LAUNCHES[launcher])
+    assert done.returncode == 0, done.stderr
+    train("one", steady, toy, tmp_path / "alone")
+    compare_curves(tmp_path / "both" / "one", tmp_path / "alone" / "one")
 
 
 def test_second_launch_in_one_run_is_refused_once(shared: Path, steady: Path, toy: Path) -> None:
