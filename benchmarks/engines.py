@@ -72,7 +72,7 @@ def reduce_data(data: Path, work: Path, task: str, most_clips: Mapping[str, int]
     """Write the manifest of a task with fewer validation and test clips, in one fold and without meetings."""
     manifest = TASKS.load(task).manifest(data)
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
-    kept = [row for row in rows if row["split"] == "train"]
+    kept = [row for row in rows if row["split"] not in most_clips]
     for split, most in most_clips.items():
         own = [row for row in rows if row["split"] == split]
         kept += own[:: 1 if task in WHOLE else -(-len(own) // most) or 1]

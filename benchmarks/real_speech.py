@@ -5,8 +5,8 @@ Reports, each with the commands that made it:
 - `base_encoder`: the shipped encoder probed on pr and sid beside its own random initialisation and log-mel features;
 - `speech_ft_pr`: the shipped encoder, tuned on pr (α = 1), and merged at α = 0.25, probed on pr, ks, sid and er;
 - `ten_tasks`: the same three encoders on all ten tasks;
-- `ten_tasks_s3prl`: the same by the engine s3prl, which has no query by example, at the few steps and on the few
-  validation and test clips of `benchmarks.engines`, since every step and validation encodes its clips anew.
+- `ten_tasks_s3prl`: the same by the engine s3prl, at the few steps and on the few validation and test clips of
+  `benchmarks.engines`, since every step and validation encodes its clips anew.
 
 Run from the project's root: `python -m benchmarks.real_speech --data FOLDER`, with a folder such as the README
 describes. Runs are kept in --work; reports go to benchmarks/results/.
@@ -110,10 +110,10 @@ def ten_tasks(data: str, work: Path, report: str) -> list[list[str]]:
 def ten_tasks_s3prl(data: str, work: Path, report: str) -> list[list[str]]:
     """The same by s3prl: one seed, few steps, few clips."""
     *made, probed = speech_ft_pr(data, work, report)
-    for task in FEWEST:
+    for task in TEN:
         reduce_data(Path(data), work / "few", task, FEWEST_CLIPS if task in ("asr", "sf") else MOST)
     few = ["--seeds", "0", "--engine", "s3prl"]
-    return [*made, [*bench_by(FEWEST, probed[1:4], FEWEST, str(work / "few"), report), *few]]
+    return [*made, [*bench_by(FEWEST, probed[1:4], TEN, str(work / "few"), report), *few]]
 
 
 REPORTS = {
