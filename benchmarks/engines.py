@@ -38,6 +38,7 @@ CONFIDENCE = 0.95
 MOST = {"valid": 12, "test": 40}
 """Clips of a split to keep; those of trials are kept all."""
 WHOLE = ("asv",)
+UNREDUCED = ("train", "doc", "query", "query_valid")
 FRAMES = ("pr", "asr", "sf", "sd")
 """Tasks that learn from every frame; the others learn from one label a clip."""
 BARS = {task: 3.0 if task in FRAMES else 5.0 for task in ("ks", "er", "sid", "ic", "asv", *FRAMES)}
@@ -72,7 +73,7 @@ def reduce_data(data: Path, work: Path, task: str, most_clips: Mapping[str, int]
     """Write the manifest of a task with fewer validation and test clips, in one fold and without meetings."""
     manifest = TASKS.load(task).manifest(data)
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
-    kept = [row for row in rows if row["split"] not in most_clips]
+    kept = [row for row in rows if row["split"] in UNREDUCED]
     for split, most in most_clips.items():
         own = [row for row in rows if row["split"] == split]
         kept += own[:: 1 if task in WHOLE else -(-len(own) // most) or 1]
