@@ -15,6 +15,7 @@ from benchmarks.origin import ROOT
 from benchmarks.speech_ft.encoders import Contender, contenders, curve, multitask, sequential_run
 from benchmarks.speech_ft.matrix import SEEDS, TASKS, Base, runs
 from benchmarks.speech_ft.probe import compare
+from benchmarks.speech_ft.similarity import compare_features
 from benchmarks.speech_ft.tune import is_done, tune
 from benchmarks.speech_ft.turns import turn
 
@@ -46,6 +47,9 @@ def _compare(data: Path, work: Path, seeds: list[int], others: tuple[Base, ...])
         with turn(work, f"compare-{name}") as mine:
             if mine:
                 compare(name, chosen, data, work, seeds)
+    with turn(work, "compare-features") as mine:
+        if mine:
+            compare_features(TASKS, data, work, seeds)
 
 
 def _comparisons(others: tuple[Base, ...]) -> Iterator[tuple[str, list[Contender]]]:

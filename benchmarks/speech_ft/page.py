@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scipy.stats import spearmanr
+
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import CLAIMS, UNTESTED, Finding, find, read_scores
@@ -17,6 +19,7 @@ from benchmarks.speech_ft.claims import CLAIMS, UNTESTED, Finding, find, read_sc
 PAGE = Path(__file__).with_name("RESULTS.md")
 NAME = "benchmarks.speech_ft.page"
 PLACE = RESULTS / "speech_ft"
+FIGURES = ("deviation", "r2", "last_r2", "cka", "cosine")
 TITLES = {
     "pr": "Fine-tuned on phoneme recognition",
     "sid": "Fine-tuned on speaker identification",
@@ -37,6 +40,7 @@ def render(place: Path = PLACE) -> str:
     parts = ["## The claims", _claims(place)]
     for name, title in TITLES.items():
         parts += [f"## {title}", *_comparison(place / name)]
+    parts += ["## Similarity of features against deviation of weights", *_similarity(place / "similarity.json")]
     return "\n\n".join(parts) + "\n"
 
 
@@ -63,6 +67,26 @@ def _comparison(folder: Path) -> Iterator[str]:
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     place = f"{origin['machine']['cpu']}, {origin['machine']['cores']} cores"
     yield f"Commit {origin['commit']}; {place}; [report](../results/speech_ft/{folder.name}/report.html)."
+
+
+def _similarity(path: Path) -> Iterator[str]:
+    if not path.is_file():
+        yield "Not measured."
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = found["rows"]
+    yield (
+        f"Means over fine-tuning tasks and seeds, on {found['clips']} clips of `{found['heard']}`: deviation is"
+        " ‖θ − θ₀‖ / ‖θ₀‖; R² of a linear map to the base's features, linear CKA and cosine are means over layers."
+    )
+    lines = ["| encoder | runs | deviation | R² | R², last layer | CKA | cosine |", "| --- |" + " ---: |" * 6]
+    for label in dict.fromkeys(row["encoder"] for row in rows):
+        own = [row for row in rows if row["encoder"] == label]
+        figures = (statistics.fmean(row[name] for row in own) for name in FIGURES)
+        lines.append(f"| {label} | {len(own)} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
+    yield "\n".join(lines)
+    ranks = spearmanr([row["deviation"] for row in rows], [row["r2"] for row in rows]).statistic
+    yield f"Rank correlation (Spearman) of deviation and R² over all {len(rows)} encoders: {ranks:+.2f}."
 
 
 def main(_arguments: Sequence[str] | None = None) -> None:

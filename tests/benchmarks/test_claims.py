@@ -46,7 +46,7 @@ def test_claims_name_encoders_and_comparisons_that_there_are() -> None:
 
 
 def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
-    assert render(tmp_path).count("Not measured.") == len(TITLES)
+    assert render(tmp_path).count("Not measured.") == len(TITLES) + 1
     folder = tmp_path / "pr"
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
@@ -57,3 +57,15 @@ def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
     page = render(tmp_path)
     assert "| a table |" in page
     assert "| Speech-FT generalizes better than Stable-FT alone (α = 1) | +4 (" in page
+
+
+def test_the_page_sets_similarity_against_deviation(tmp_path: Path) -> None:
+    figures = [("Stable-FT", 0.2, 0.5), ("Stable-FT", 0.4, 0.3), ("Speech-FT", 0.05, 0.9)]
+    rows = [
+        {"encoder": label, "deviation": deviation, "r2": r2, "last_r2": r2, "cka": 1.0, "cosine": 0.5}
+        for label, deviation, r2 in figures
+    ]
+    (tmp_path / "similarity.json").write_text(json.dumps({"heard": "clips", "clips": 4, "rows": rows}))
+    page = render(tmp_path)
+    assert "| Stable-FT | 2 | 0.300 | 0.400 | 0.400 | 1.000 | 0.500 |" in page
+    assert "over all 3 encoders: -1.00" in page
