@@ -161,6 +161,21 @@ def test_gradient_that_is_not_finite_spoils_no_weight() -> None:
     assert all(math.isfinite(weight) for weight in learner.weights())
 
 
+def test_a_scaled_gradient_that_overflows_is_computed_again_with_a_smaller_scale() -> None:
+    class Steep(Line):
+        def forward(self, batch: Batch) -> torch.Tensor:
+            # The gradient is far below the greatest float16, 65,504; the scale starts at 65,536.
+            return super().forward(batch) * 30
+
+    half, single = Steep(), Steep()
+    heard = Watcher()
+    build(MemoryCheckpoints(), heard, learner=half, precision="fp16").run()
+    build(MemoryCheckpoints(), learner=single).run()
+    assert half.weights() == pytest.approx(single.weights(), abs=1e-2)
+    assert len(half.seen) > len(single.seen), "no pass was repeated"
+    assert all(math.isfinite(event.gradient_norm) for event in heard.steps)
+
+
 def test_clip_that_cannot_be_read_stops_the_run() -> None:
     def refuse(clips: Sequence[Clip], number: int) -> Batch:
         raise DataError("clip a.flac does not exist")
