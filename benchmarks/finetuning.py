@@ -32,8 +32,8 @@ from benchmarks.origin import ROOT
 from benchmarks.records import record
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.registry import TASKS
-from mergekit_speech.speech.audio import SAMPLE_RATE, read_audio
-from mergekit_speech.speech.clip import Clip
+from mergekit_speech.speech.audio import read_audio
+from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 from mergekit_speech.training.events import EvaluationEvent, StepEvent
 
 SCRIPT = ROOT / "benchmarks" / "scripts" / "trainer_ctc.py"
@@ -157,7 +157,7 @@ def join_sentences(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[dict
     left: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         left.setdefault(row["speaker"], []).append(row)
-    joined = []
+    joined = list[dict[str, Any]]()
     for speaker, own in left.items():
         while own:
             count = int(draw.integers(1, MOST_SENTENCES + 1))
