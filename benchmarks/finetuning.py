@@ -2,7 +2,7 @@
 
 Both train the same weights (random, of HuBERT Base's shapes; all but the CNN move) on the same clips of phoneme
 recognition, at the same precision and with as many seconds of audio in a batch, as a user would write each of them:
-`msm` groups clips of similar length, the script draws them at random and pads. Clips are one to six sentences of a
+`msm` groups clips of similar length, the script draws them at random and pads. Clips are one to four sentences of a
 speaker, so that lengths are mixed as in LibriSpeech or TED-LIUM. The programs take turns; the first steps are left out.
 Before that, both hear the same on one clip.
 
@@ -37,8 +37,8 @@ from mergekit_speech.speech.clip import SAMPLE_RATE, Clip
 from mergekit_speech.training.events import EvaluationEvent, StepEvent
 
 SCRIPT = ROOT / "benchmarks" / "scripts" / "trainer_ctc.py"
-BATCH_SECONDS = 36.0
-MOST_SENTENCES = 6
+BATCH_SECONDS = 24.0
+MOST_SENTENCES = 4
 LEFT_OUT = 2
 """Steps before both have warmed up."""
 LEAST = {"cpu": 1.2, "cuda": 1.5}
@@ -149,7 +149,7 @@ def write_clips(data: Path, folder: Path) -> tuple[Sequence[Clip], int]:
 
 
 def join_sentences(rows: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Write recordings of one to six sentences of a speaker, and give their rows; the same for the same rows."""
+    """Write recordings of one to four sentences of a speaker, and give their rows; the same for the same rows."""
     import numpy as np
     import soundfile
 
