@@ -15,7 +15,7 @@ from mergekit_speech.finetuning.method import L2, Adapter, Method
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.unsupervised import Unlabelled
-from mergekit_speech.training.events import Observer, StepEvent
+from tests.training.toy import Watcher, crash
 
 EVEN: dict[str, Any] = {"steps": 8, "learning_rate": 1e-3, "clips": 5, "accumulate": 1, "evaluate_every": 4, "seed": 3}
 SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -33,15 +33,6 @@ SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 BREAK = 6
 
 
-class Break(Observer):
-    """Breaks off."""
-
-    def stepped(self, event: StepEvent) -> None:
-        """See `Observer.stepped`."""
-        if event.step == BREAK:
-            raise RuntimeError("broken off")
-
-
 def train(scenario: str, base: Path, data: Path, output: Path, **more: Any) -> None:
     """Runs a scenario in this process."""
     aim, changes = SCENARIOS[scenario]
@@ -55,7 +46,7 @@ def main() -> None:
     base, data, output = map(Path, sys.argv[1:4])
     for scenario in sys.argv[4:]:
         again = (output / scenario).is_dir()
-        train(scenario, base, data, output, resume=again, observers=() if again else [Break()])
+        train(scenario, base, data, output, resume=again, observers=() if again else [Watcher(crash(BREAK))])
     for scenario in () if sys.argv[4:] else SCENARIOS:
         train(scenario, base, data, output)
 
