@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import CLAIMS, UNTESTED, Finding, find, read_scores
+from benchmarks.speech_ft.probe import COST
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 NAME = "benchmarks.speech_ft.page"
@@ -66,7 +67,8 @@ def _comparison(folder: Path) -> Iterator[str]:
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     place = f"{origin['machine']['cpu']}, {origin['machine']['cores']} cores"
-    yield f"Commit {origin['commit']}; {place}; [report](../results/speech_ft/{folder.name}/report.html)."
+    cost = f"{origin[COST]} {COST}"
+    yield f"Commit {origin['commit']}; {place}; {cost}; [report](../results/speech_ft/{folder.name}/report.html)."
 
 
 def _similarity(path: Path) -> Iterator[str]:

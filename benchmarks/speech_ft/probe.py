@@ -23,6 +23,7 @@ STEPS = {"pr": 200, "ks": 600, "sid": 600, "er": 600}
 RATES = {"pr": 1e-2, "ks": 3e-3, "sid": 3e-3, "er": 3e-3}
 CLIPS = 32
 FOLDS = 1
+COST = "core-hours of all fine-tuning so far"
 MEASURED = ("mergekit_speech", "strategies", "benchmarks/speech_ft")
 
 
@@ -65,7 +66,7 @@ def _write_origin(folder: Path, data: Path, work: Path) -> None:
     costs: list[dict[str, Any]] = [json.loads(path.read_text()) for path in sorted(work.glob("runs/*/*/cost.json"))]
     origin = {
         "command": "python -m benchmarks.speech_ft --data DATA",
-        "fine-tuning, core-hours so far": round(sum(cost["cpu_seconds"] for cost in costs) / 3600, 2),
+        COST: round(sum(cost["cpu_seconds"] for cost in costs) / 3600, 2),
         "commit": commit(MEASURED),
         "machine": machine(),
     }

@@ -11,6 +11,7 @@ from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTE
 from benchmarks.speech_ft.encoders import contenders, multitask
 from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.page import TITLES, render
+from benchmarks.speech_ft.probe import COST
 
 CLAIM = Claim("a beats b", "a", "b", ("pr", "sid"))
 
@@ -50,7 +51,8 @@ def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
     folder = tmp_path / "pr"
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
-    (folder / "origin.json").write_text(json.dumps({"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}}))
+    origin = {"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}, COST: 1.5}
+    (folder / "origin.json").write_text(json.dumps(origin))
     rows = [{"encoder": "Speech-FT", "values": [5.0, 6.0]}, {"encoder": "Stable-FT", "values": [1.0, 1.0]}]
     (folder / "results.json").write_text(json.dumps({"score": {"figures": rows}}))
     assert read_scores(tmp_path) == {"pr": {"Speech-FT": [5.0, 6.0], "Stable-FT": [1.0, 1.0]}}
