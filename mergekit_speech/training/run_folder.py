@@ -167,11 +167,16 @@ class RunFolder:
     def _check_same(self, record: Mapping[str, Any]) -> None:
         known = read_json(self.record)
         for name, value in json.loads(json.dumps(record)).items():
-            if name != "versions" and known.get(name) != value:
+            if name != "versions" and _wherever(known.get(name)) != _wherever(value):
                 raise SettingsError(
                     f"{self.path} was started with another {name}: it was {known.get(name)!r}, now it is {value!r};"
                     " resume with what it was started with, or use another --output"
                 )
+
+
+def _wherever(value: Any) -> Any:
+    """A part of a record without the place where it lay: a base or a data folder may move, its digest stays."""
+    return {name: each for name, each in value.items() if name != "path"} if isinstance(value, dict) else value
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_l2_factors_are_for_layers_and_what_is_outside_counts_once(tiny_hubert: 
                 if part in name:
                     each.add_(0.1)
                     moved += 0.01 * each.numel()
-            assert float(learner._l2()) == pytest.approx(weight * moved, rel=1e-4)
+            assert float(learner._l2(learner._moving())) == pytest.approx(weight * moved, rel=1e-4)
             for name, each in learner.encoder.model.named_parameters():
                 if part in name:
                     each.sub_(0.1)

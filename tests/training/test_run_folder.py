@@ -125,6 +125,15 @@ def test_resuming_takes_results_and_other_versions_but_no_other_settings(tmp_pat
     )
 
 
+def test_resuming_takes_a_base_that_was_moved_but_no_other_base(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    base = {"path": "/disk/base", "digest": "blake3:1"}
+    folder.open({**RECORD, "base": base}, resume=False, overwrite=False)
+    folder.open({**RECORD, "base": {**base, "path": "/new/base"}}, resume=True, overwrite=False)
+    text = refuse(folder, resume=True, record={**RECORD, "base": {**base, "digest": "blake3:2"}})
+    assert text.startswith(f"{folder.path} was started with another base: it was {{'path': '/disk/base'")
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
