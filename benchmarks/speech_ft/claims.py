@@ -75,7 +75,7 @@ CLAIMS = (
     Claim("Speech-FT beats an early checkpoint", SPEECH, "early checkpoint", HUBERT),
     Claim("On other families, Speech-FT generalizes better than the base", SPEECH, BASE, OTHERS),
     Claim("On other families, Speech-FT generalizes better than Stable-FT", SPEECH, STABLE, OTHERS),
-    Claim("Multitask: sequential Speech-FT beats joint heads", "sequential", "joint, α = 0.25", ("multitask",)),
+    Claim("Multitask: sequential Speech-FT beats joint heads", "sequential", "joint, α 0.25", ("multitask",)),
     Claim("Multitask: sequential Speech-FT beats the linear average", "sequential", "linear average", ("multitask",)),
     Claim("Multitask: the linear average beats TIES", "linear average", "TIES", ("multitask",)),
 )

@@ -52,8 +52,8 @@ def contenders(task: str, base: Base = HUBERT) -> list[Contender]:
 def curve(task: str) -> list[Contender]:
     """The merges between the base and Stable-FT, beside the two ends."""
     stable = _tuned(Run(HUBERT, task, BY_NAME["stable"], 0))
-    between = [Contender(f"α = {alpha:g}", _merged(HUBERT, [stable], alpha)) for alpha in CURVE]
-    return [Contender("α = 0", _untouched(HUBERT)), *between, Contender("α = 1", stable)]
+    between = [Contender(f"α {alpha:g}", _merged(HUBERT, [stable], alpha)) for alpha in CURVE]
+    return [Contender("α 0", _untouched(HUBERT)), *between, Contender("α 1", stable)]
 
 
 def multitask() -> list[Contender]:
@@ -62,7 +62,7 @@ def multitask() -> list[Contender]:
     joint = _tuned(Run(HUBERT, "pr+sid", PLAIN, 0))
     return [
         Contender("pre-trained", _untouched(HUBERT)),
-        Contender("joint, α = 0.25", _merged(HUBERT, [joint], ALPHA)),
+        Contender("joint, α 0.25", _merged(HUBERT, [joint], ALPHA)),
         Contender("linear average", _merged(HUBERT, [pr, sid], ALPHA)),
         Contender("TIES", _merged(HUBERT, [pr, sid], None)),
         Contender("sequential", _sequential),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTED, Claim, find, read_scores
-from benchmarks.speech_ft.encoders import contenders, multitask
+from benchmarks.speech_ft.encoders import contenders, curve, multitask
 from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.page import TITLES, render
 from benchmarks.speech_ft.probe import COST
@@ -44,6 +44,11 @@ def test_claims_name_encoders_and_comparisons_that_there_are() -> None:
     for claim in CLAIMS:
         assert {claim.better, claim.worse} <= labels
         assert set(claim.among) <= TITLES.keys()
+
+
+def test_labels_may_stand_before_the_sign_of_equality() -> None:
+    every = [*contenders("pr"), *multitask(), *curve("pr")]
+    assert not [each.label for each in every if "=" in each.label]
 
 
 def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
