@@ -7,9 +7,11 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from mergekit_speech.training.ranks import launched
+
 
 class InterruptRequest:
-    """While entered, the first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt."""
+    """While entered, the first Ctrl-C sets `asked`; a second one raises KeyboardInterrupt, but not under a launcher."""
 
     def __init__(self) -> None:
         """Nothing is asked yet."""
@@ -30,5 +32,7 @@ class InterruptRequest:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        # What stood there before may ignore the signal, as in a shell's background jobs.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # A launcher passes on the Ctrl-C that its processes have had already, and ends them itself if they take long.
+        if not launched():
+            # What stood there before may ignore the signal, as in a shell's background jobs.
+            signal.signal(signal.SIGINT, signal.default_int_handler)

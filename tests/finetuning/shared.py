@@ -1,6 +1,7 @@
 """Fine-tunes in one process of several, started by `torchrun -m tests.finetuning.shared BASE DATA OUTPUT`.
 
-With the name of a scenario behind them, a run of it breaks off after `BREAK` steps; started again, it goes on.
+With the name of a break and of a scenario behind them, a run of it breaks off after `BREAK` steps; started again, it
+goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mergekit_speech.finetuning.method import L2, Adapter, Method
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.unsupervised import Unlabelled
-from tests.training.toy import Watcher, crash
+from tests.training.toy import Watcher, crash, press_ctrl_c
 
 EVEN: dict[str, Any] = {"steps": 8, "learning_rate": 1e-3, "clips": 5, "accumulate": 1, "evaluate_every": 4, "seed": 3}
 SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -31,6 +32,8 @@ SCENARIOS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 BREAK = 6
+BREAKS = {"crash": crash(BREAK), "ctrl-c": press_ctrl_c(BREAK)}
+"""What happens to the first process, which alone watches."""
 
 
 def train(scenario: str, base: Path, data: Path, output: Path, **more: Any) -> None:
@@ -44,11 +47,13 @@ def main() -> None:
     """Runs every scenario, or a part of one."""
     torch.set_num_threads(1)
     base, data, output = map(Path, sys.argv[1:4])
-    for scenario in sys.argv[4:]:
+    if sys.argv[4:]:
+        how, scenario = sys.argv[4:]
         again = (output / scenario).is_dir()
-        train(scenario, base, data, output, resume=again, observers=() if again else [Watcher(crash(BREAK))])
-    for scenario in () if sys.argv[4:] else SCENARIOS:
-        train(scenario, base, data, output)
+        train(scenario, base, data, output, resume=again, observers=() if again else [Watcher(BREAKS[how])])
+    else:
+        for scenario in SCENARIOS:
+            train(scenario, base, data, output)
 
 
 if __name__ == "__main__":

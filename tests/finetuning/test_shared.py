@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 from transformers import AutoConfig
@@ -104,10 +105,16 @@ def test_command_on_real_speech_in_two_processes(steady: Path, speech: Path, tmp
 
 
 @pytest.mark.parametrize("launcher", LAUNCHES)
-def test_a_shared_run_that_broke_off_goes_on(launcher: str, steady: Path, toy: Path, tmp_path: Path) -> None:
-    arguments = ["tests.finetuning.shared", str(steady), str(toy), str(tmp_path / "both"), "one"]
+@pytest.mark.parametrize(
+    ("how", "word", "kept"), [("crash", "power cut", 4), ("ctrl-c", "stopped after step 6 of 8; --resume continues", 6)]
+)
+def test_a_shared_run_that_broke_off_goes_on(
+    how: str, word: str, kept: int, launcher: str, steady: Path, toy: Path, tmp_path: Path
+) -> None:
+    arguments = ["tests.finetuning.shared", str(steady), str(toy), str(tmp_path / "both"), how, "one"]
     broken = launch(*arguments, **LAUNCHES[launcher])
-    assert "power cut" in broken.stderr
+    assert word in broken.stderr
+    assert torch.load(tmp_path / "both" / "one" / "checkpoints" / "last.pt", weights_only=False)["step"] == kept
     assert [row["step"] for row in rows(tmp_path / "both" / "one")][-1] < EVEN["steps"]
     done = launch(*arguments, **LAUNCHES[launcher])
     assert done.returncode == 0, done.stderr

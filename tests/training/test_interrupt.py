@@ -28,6 +28,14 @@ def test_second_ctrl_c_stops_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_ctrl_c_that_a_launcher_passes_on_is_no_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    with InterruptRequest() as request:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        assert request.asked
+
+
 def test_other_threads_may_train_too() -> None:
     seen: list[bool] = []
 
