@@ -104,12 +104,12 @@ def test_command_on_real_speech_in_two_processes(steady: Path, speech: Path, tmp
     compare_curves(tmp_path / "both", tmp_path / "alone")
 
 
-@pytest.mark.parametrize("launcher", LAUNCHES)
 @pytest.mark.parametrize(
-    ("how", "word", "kept"), [("crash", "power cut", 4), ("ctrl-c", "stopped after step 6 of 8; --resume continues", 6)]
+    ("launcher", "how", "word", "kept"),
+    [("ddp", "ctrl-c", "stopped after step 6 of 8; --resume continues", 6), ("fsdp", "crash", "power cut", 4)],
 )
 def test_a_shared_run_that_broke_off_goes_on(
-    how: str, word: str, kept: int, launcher: str, steady: Path, toy: Path, tmp_path: Path
+    launcher: str, how: str, word: str, kept: int, steady: Path, toy: Path, tmp_path: Path
 ) -> None:
     arguments = ["tests.finetuning.shared", str(steady), str(toy), str(tmp_path / "both"), how, "one"]
     broken = launch(*arguments, **LAUNCHES[launcher])
