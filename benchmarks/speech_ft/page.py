@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from scipy.stats import spearmanr
 
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
-from benchmarks.speech_ft.claims import CLAIMS, UNTESTED, Finding, find, read_scores
+from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, read_scores
+from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.probe import COST
 
 PAGE = Path(__file__).with_name("RESULTS.md")
@@ -38,20 +39,30 @@ TITLES = {
 
 def render(place: Path = PLACE) -> str:
     """Write the claims, and a table of every comparison that was made."""
-    parts = ["## The claims", _claims(place)]
+    scores = read_scores(place)
+    parts = ["## The claims", _claims(scores), "## SUPERB scores", _overview(scores)]
     for name, title in TITLES.items():
         parts += [f"## {title}", *_comparison(place / name)]
     parts += ["## Similarity of features against deviation of weights", *_similarity(place / "similarity.json")]
     return "\n\n".join(parts) + "\n"
 
 
-def _claims(place: Path) -> str:
-    scores = read_scores(place)
+def _claims(scores: Mapping[str, Scores]) -> str:
     lines = ["| the paper's claim | difference of SUPERB scores | pairs | here |", "| --- | ---: | ---: | --- |"]
     for claim in CLAIMS:
         found = find(claim, scores)
         lines.append(f"| {claim.text} | {_spell(found)} | {len(found.differences)} | {found.verdict} |")
     return "\n".join(lines)
+
+
+def _overview(scores: Mapping[str, Scores]) -> str:
+    tasks = [task for task in TASKS if task in scores]
+    lines = [f"| encoder | {' | '.join(tasks)} | all, from {BASE} |", "| --- |" + " ---: |" * (len(tasks) + 1)]
+    for label in dict.fromkeys(label for task in tasks for label in scores[task]):
+        means = [f"{statistics.fmean(scores[task][label]):.0f}" for task in tasks]
+        difference = "" if label == BASE else _spell(find(Claim("", label, BASE, tuple(tasks)), scores))
+        lines.append(f"| {label} | {' | '.join(means)} | {difference} |")
+    return "Means over seeds.\n\n" + "\n".join(lines) if tasks else "Not measured."
 
 
 def _spell(found: Finding) -> str:

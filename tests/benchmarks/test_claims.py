@@ -52,18 +52,24 @@ def test_labels_may_stand_before_the_sign_of_equality() -> None:
 
 
 def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
-    assert render(tmp_path).count("Not measured.") == len(TITLES) + 1
+    assert render(tmp_path).count("Not measured.") == len(TITLES) + 2
     folder = tmp_path / "pr"
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
     origin = {"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}, COST: 1.5}
     (folder / "origin.json").write_text(json.dumps(origin))
-    rows = [{"encoder": "Speech-FT", "values": [5.0, 6.0]}, {"encoder": "Stable-FT", "values": [1.0, 1.0]}]
+    rows = [
+        {"encoder": "pre-trained", "values": [2.0, 2.0]},
+        {"encoder": "Stable-FT", "values": [1.0, 1.0]},
+        {"encoder": "Speech-FT", "values": [5.0, 6.0]},
+    ]
     (folder / "results.json").write_text(json.dumps({"score": {"figures": rows}}))
-    assert read_scores(tmp_path) == {"pr": {"Speech-FT": [5.0, 6.0], "Stable-FT": [1.0, 1.0]}}
+    assert read_scores(tmp_path) == {"pr": {row["encoder"]: row["values"] for row in rows}}
     page = render(tmp_path)
     assert "| a table |" in page
     assert "| Speech-FT generalizes better than Stable-FT alone (α = 1) | +4 (" in page
+    assert "| Stable-FT | 1 | -1 (-1 to -1) |" in page
+    assert "| Speech-FT | 6 | +4 (-3 to +10) |" in page
 
 
 def test_the_page_sets_similarity_against_deviation(tmp_path: Path) -> None:
