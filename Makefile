@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	$(BIN)/msm demo $(ARGS)
 
 test: lint types $(VENV)/s3prl/installed
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import nn
 
 from mergekit_speech.training.learner import Learner
-from mergekit_speech.training.ranks import on_cpu, processes, sharded
+from mergekit_speech.training.ranks import launched, on_cpu, processes, sharded
 from mergekit_speech.training.settings import LoopSettings
 
 # Heads of other tasks, mask embeddings and skipped layers have no gradient.
@@ -87,8 +87,10 @@ class Whole(Replica):
 
     def build(self) -> None:
         """See `Replica.build`."""
-        # DDP looks at requires_grad when it is built; the optimizer knows all along which parameters may move.
         self.model = self._learner
+        if not launched():
+            return
+        # DDP looks at requires_grad when it is built; the optimizer knows all along which parameters may move.
         self._accelerator.free_memory()
         with warnings.catch_warnings():
             # The option's successor would send averages around, which are alike everywhere.

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from mergekit_speech import bench, finetune
+from mergekit_speech import finetune
 from mergekit_speech.encoders.pretrained import load_encoder
+from mergekit_speech.superb.bench import run_bench
+from mergekit_speech.superb.settings import Overrides
 from tests.conftest import KIN
 from tests.families.cells import BIN, DIRECTORY, TASK_MODEL, WHOLE, cells
 from tests.families.conftest import Written
@@ -52,9 +54,7 @@ def test_fine_tuned_and_loaded_by_transformers(
 
 
 @pytest.mark.parametrize(("family", "layout"), cells("probe", layouts=WHOLE))
-def test_probed(family: str, layout: str, written: Written, data: Path, tmp_path: Path) -> None:
-    encoders = [written(family, layout)]
-    report = bench(encoders, data=data, tasks=["ks"], output=tmp_path / "report", seeds=(0,), **FEW)
-    (probe,) = report.probes
+def test_probed(family: str, layout: str, written: Written, data: Path) -> None:
+    (probe,) = run_bench([written(family, layout)], data, ["ks"], seeds=(0,), overrides=Overrides(**FEW)).probes
     assert probe.n == 2
     assert 0 <= probe.test["acc"] <= 1

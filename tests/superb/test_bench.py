@@ -114,12 +114,17 @@ def test_tasks_and_their_order_do_not_change_results(corpus: Path, tiny_hubert: 
     assert figures(alone)[0] in figures(among)
 
 
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tiny_hubert: Path) -> BenchReport:
+    """A bench that nothing interrupted."""
+    return small_bench(corpus, [tiny_hubert], Watching())
+
+
 @pytest.mark.parametrize("stop_after", [0, 1, 3])
 def test_interrupted_bench_goes_on_with_the_same_figures(
-    corpus: Path, tiny_hubert: Path, tmp_path: Path, stop_after: int
+    corpus: Path, tiny_hubert: Path, whole: BenchReport, tmp_path: Path, stop_after: int
 ) -> None:
     path, resumed = tmp_path / "r.jsonl", Watching()
-    whole = small_bench(corpus, [tiny_hubert], Watching())
     kept = r"; what is done is in .*r\.jsonl, --resume continues" if stop_after else "$"
     with pytest.raises(Interrupted, match=f"stopped after {stop_after} of 6 probes{kept}"):
         small_bench(corpus, [tiny_hubert], Watching(stop_after), Ledger(path))

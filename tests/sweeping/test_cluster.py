@@ -31,8 +31,8 @@ from mergekit_speech.sweeping.trials import Trial
 from tests.conftest import ROOT
 from tests.superb.corpus import FEW
 
-SETTINGS = SweepSettings(seeds=(0, 1, 2), overrides=FEW)
-GRID = (Grid((0.25, 0.5, 0.75)),)
+SETTINGS = SweepSettings(seeds=(0, 1), overrides=FEW)
+GRID = (Grid((0.25, 0.75)),)
 # Workers import torch, which takes long on a machine that is busy.
 PATIENCE = 240
 
@@ -124,8 +124,8 @@ def test_a_killed_worker_loses_nothing_and_counts_nothing_twice(
         with Client(address) as client:
             assert len(client.scheduler_info()["workers"]) == 1
     assert watching.failures == []
-    assert len(watching.told) == len(set(watching.told)) == 15
-    assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 15
+    assert len(watching.told) == len(set(watching.told)) == 8
+    assert len((tmp_path / "ledger.jsonl").read_text().splitlines()) == 8
     assert figures(report) == figures(here)
     assert report.picked == here.picked
 
