@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mergekit_speech.cli._lists import read_list, read_number, read_per_task
+from mergekit_speech.cli._lists import read_list, read_number
+from mergekit_speech.cli._probing import probing_options, read_overrides, read_seeds
 from mergekit_speech.cli._sizes import read_size
 from mergekit_speech.cli.output import Output, common_options
 
 if TYPE_CHECKING:
-    from mergekit_speech.superb.settings import PerTask
     from mergekit_speech.superb.states import StateFormat
 
 HELP = """Probe frozen encoders on SUPERB tasks, and compare them with the first one.
@@ -32,27 +32,7 @@ hours of speech; on a few hours, --steps 1000 is plenty.
 
 @click.command(help=HELP)
 @click.argument("encoders", nargs=-1, required=True, metavar="ENCODER...")
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl.")
-@click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them.")
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Report folder to write.")
-@click.option(
-    "--seeds", default="0,1,2", show_default=True, metavar="LIST", help="A probe of each task for each of these seeds."
-)
-@click.option("--steps", metavar="N", help="Optimizer steps of a probe.  [default: SUPERB's]")
-@click.option("--lr", metavar="RATE", help="Learning rate of a probe.  [default: SUPERB's]")
-@click.option("--batch", metavar="N", help="Clips in a batch.  [default: SUPERB's]")
-@click.option("--accumulate", metavar="N", help="Batches in a step.  [default: SUPERB's]")
-@click.option("--evaluate-every", metavar="N", help="Steps between validations.  [default: a 25th of --steps]")
-@click.option(
-    "--folds", type=click.IntRange(min=1), metavar="N", help="Test the first N folds of er alone.  [default: all five]"
-)
-@click.option(
-    "--references",
-    default="speech-ft",
-    show_default=True,
-    metavar="NAME",
-    help="Reference figures of the SUPERB score: speech-ft or superb-site.",
-)
+@probing_options
 @click.option(
     "--cache", type=read_size, metavar="SIZE", default="4GB", show_default=True, help="Disk for hidden states."
 )
@@ -93,17 +73,13 @@ hours of speech; on a few hours, --steps 1000 is plenty.
 @common_options
 def command(
     out: Output,
+    /,
+    *,
     encoders: tuple[str, ...],
     data: Path,
     tasks: str,
     output: Path,
     seeds: str,
-    steps: str | None,
-    lr: str | None,
-    batch: str | None,
-    accumulate: str | None,
-    evaluate_every: str | None,
-    folds: int | None,
     references: str,
     cache: int,
     store: Path | None,
@@ -113,6 +89,7 @@ def command(
     engine: str,
     resume: bool,
     overwrite: bool,
+    **numbers: Any,
 ) -> None:
     """Probe, and show what came out."""
     from mergekit_speech.cli._watching import BenchWatcher, refuse_failures
@@ -126,10 +103,8 @@ def command(
             data=data,
             tasks=read_list(tasks),
             output=output,
-            seeds=[read_number(text, int, "--seeds") for text in read_list(seeds)],
-            **_numbers(steps, batch, accumulate, evaluate_every),
-            learning_rate=read_per_task(lr, float, "--lr"),
-            folds=folds,
+            seeds=read_seeds(seeds),
+            **vars(read_overrides(**numbers)),
             references=references,
             cache=cache,
             store=store,
@@ -146,17 +121,6 @@ def command(
     out.log(f"report: {output / PAGE}")
     out.result({"output": output, **document})
     refuse_failures(report.failures)
-
-
-def _numbers(
-    steps: str | None, batch: str | None, accumulate: str | None, evaluate_every: str | None
-) -> dict[str, PerTask[int]]:
-    return {
-        "steps": read_per_task(steps, int, "--steps"),
-        "clips": read_per_task(batch, int, "--batch"),
-        "accumulate": read_per_task(accumulate, int, "--accumulate"),
-        "evaluate_every": read_per_task(evaluate_every, int, "--evaluate-every"),
-    }
 
 
 def _rates(text: str | None) -> list[float]:

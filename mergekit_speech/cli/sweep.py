@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mergekit_speech.cli._lists import read_list, read_number, read_per_task, read_value
+from mergekit_speech.cli._lists import read_list, read_value
+from mergekit_speech.cli._probing import NUMBERS, probing_options, read_overrides, read_seeds
 from mergekit_speech.cli._sizes import read_size
 from mergekit_speech.cli.output import Output, common_options
 
@@ -49,28 +50,8 @@ for it.
 @click.option("--extrapolate", is_flag=True, help="Allow an alpha beyond 0 to 1.")
 @click.option("--force", is_flag=True, help="Merge also if an encoder was hardly tuned from the base.")
 @click.option("--merge-seed", type=int, default=0, show_default=True, help="Seed of strategies that draw at random.")
-@click.option("--data", type=PLACE, required=True, help="Folder with <task>/manifest.jsonl.")
-@click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them.")
-@click.option("--output", type=PLACE, required=True, help="Report folder to write.")
+@probing_options
 @click.option("--save-best", type=PLACE, metavar="OUT", help="Write the picked merge there, as msm merge would.")
-@click.option(
-    "--seeds", default="0,1,2", show_default=True, metavar="LIST", help="A probe of each task for each of these seeds."
-)
-@click.option("--steps", metavar="N", help="Optimizer steps of a probe.  [default: SUPERB's]")
-@click.option("--lr", metavar="RATE", help="Learning rate of a probe.  [default: SUPERB's]")
-@click.option("--batch", metavar="N", help="Clips in a batch.  [default: SUPERB's]")
-@click.option("--accumulate", metavar="N", help="Batches in a step.  [default: SUPERB's]")
-@click.option("--evaluate-every", metavar="N", help="Steps between validations.  [default: a 25th of --steps]")
-@click.option(
-    "--folds", type=click.IntRange(min=1), metavar="N", help="Test the first N folds of er alone.  [default: all five]"
-)
-@click.option(
-    "--references",
-    default="speech-ft",
-    show_default=True,
-    metavar="NAME",
-    help="Reference figures of the SUPERB score: speech-ft or superb-site.",
-)
 @click.option(
     "--cache",
     type=read_size,
@@ -172,19 +153,11 @@ def _read_values(settings: tuple[str, ...]) -> dict[str, list[Any]]:
 
 
 def _read_settings(options: dict[str, Any]) -> SweepSettings:
-    from mergekit_speech.superb.settings import Overrides
     from mergekit_speech.sweeping.sweep import SweepSettings, default_workers
 
     return SweepSettings(
-        seeds=[read_number(text, int, "--seeds") for text in read_list(options["seeds"])],
-        overrides=Overrides(
-            steps=read_per_task(options["steps"], int, "--steps"),
-            learning_rate=read_per_task(options["lr"], float, "--lr"),
-            clips=read_per_task(options["batch"], int, "--batch"),
-            accumulate=read_per_task(options["accumulate"], int, "--accumulate"),
-            evaluate_every=read_per_task(options["evaluate_every"], int, "--evaluate-every"),
-            folds=options["folds"],
-        ),
+        seeds=read_seeds(options["seeds"]),
+        overrides=read_overrides(**{name: options[name] for name in NUMBERS}),
         references=options["references"],
         greedy=options["greedy"],
         extrapolate=options["extrapolate"],

@@ -20,7 +20,7 @@ from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.finetuning.stable import StableLearner
 from mergekit_speech.finetuning.supervised import choose_fold, describe_data, save_head
 from mergekit_speech.speech.audio import AudioStore
-from mergekit_speech.speech.batches import Position, WaveBatch
+from mergekit_speech.speech.batches import START, Position, WaveBatch
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import refuse_absent
 from mergekit_speech.tasks.parts.drawing import draw
@@ -32,7 +32,6 @@ from mergekit_speech.training.settings import Goal
 
 GOAL = Goal("score", lower_is_better=False)
 """Mean over tasks of the first metric, as a share of what is right: 1 minus an error rate."""
-START = Position()
 
 
 @dataclass(frozen=True)

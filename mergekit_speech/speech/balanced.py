@@ -7,8 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
-from mergekit_speech.errors import DataError
-from mergekit_speech.speech.batches import START, BatchLimits, Position, refuse_long
+from mergekit_speech.speech.batches import START, BatchLimits, Position, behind_one_another, check_clips
 from mergekit_speech.speech.clip import Clip
 
 
@@ -30,9 +29,7 @@ class BalancedStream:
         Raises:
             DataError: There is no clip, or one alone is longer than the limit in seconds.
         """
-        if not clips:
-            raise DataError("no clip to train on: the training split is empty")
-        refuse_long(clips, limits)
+        check_clips(clips, limits)
         frequency = Counter(classes)
         weights = np.array([1 / frequency[each] for each in classes])
         self._clips, self._limits, self._seed = clips, limits, seed
@@ -40,12 +37,7 @@ class BalancedStream:
 
     def batches(self, start: Position = START) -> Iterator[tuple[Position, list[Clip]]]:
         """Yields batches for ever, each with the position that comes after it."""
-        epoch, skip = start.epoch, start.batch
-        while True:
-            for number, batch in enumerate(self._epoch(epoch), start=1):
-                if number > skip:
-                    yield Position(epoch, number), batch
-            epoch, skip = epoch + 1, 0
+        return behind_one_another(self._epoch, start)
 
     def _epoch(self, epoch: int) -> Iterator[list[Clip]]:
         generator = np.random.default_rng([self._seed, epoch])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mergekit_speech.speech.audio import Waveform
 
+B = TypeVar("B")
 MOST_BUCKETS = 10
 CLIPS_IN_BUCKET = 20
 """Clips of an average bucket where there are fewer than the most buckets."""
@@ -106,9 +107,7 @@ class ClipStream:
         Raises:
             DataError: There is no clip, or one alone is longer than the limit in seconds.
         """
-        if not clips:
-            raise DataError("no clip to train on: the training split is empty")
-        refuse_long(clips, limits)
+        check_clips(clips, limits)
         self._clips = {clip.source: clip for clip in clips}
         self._limits = limits
         self._seed = seed
@@ -116,12 +115,7 @@ class ClipStream:
 
     def batches(self, start: Position = START) -> Iterator[tuple[Position, list[Clip]]]:
         """Yields batches for ever, each with the position that comes after it."""
-        epoch, skip = start.epoch, start.batch
-        while True:
-            for number, batch in enumerate(self._epoch(epoch), start=1):
-                if number > skip:
-                    yield Position(epoch, number), batch
-            epoch, skip = epoch + 1, 0
+        return behind_one_another(self._epoch, start)
 
     def _epoch(self, epoch: int) -> Iterator[list[Clip]]:
         sampler = self._sampler
@@ -166,12 +160,24 @@ def _cuts(clips: Iterable[Clip]) -> CutSet:
     return CutSet.from_cuts(MonoCut(id=clip.source, start=0.0, duration=clip.duration, channel=0) for clip in clips)
 
 
-def refuse_long(clips: Sequence[Clip], limits: BatchLimits) -> None:
-    """Refuses clips of which one alone is more than a batch.
+def behind_one_another(epochs: Callable[[int], Iterable[B]], start: Position) -> Iterator[tuple[Position, B]]:
+    """Yields the batches of epoch after epoch for ever, from `start` on, each with the position that comes after it."""
+    epoch, skip = start.epoch, start.batch
+    while True:
+        for number, batch in enumerate(epochs(epoch), start=1):
+            if number > skip:
+                yield Position(epoch, number), batch
+        epoch, skip = epoch + 1, 0
+
+
+def check_clips(clips: Sequence[Clip], limits: BatchLimits) -> None:
+    """Checks that batches can be made of clips.
 
     Raises:
-        DataError: There is one.
+        DataError: There is no clip, or one alone is more than a batch.
     """
+    if not clips:
+        raise DataError("no clip to train on: the training split is empty")
     seconds = math.inf if limits.seconds is None else limits.seconds
     longest = max(clips, key=lambda clip: clip.duration)
     if longest.duration > seconds:

@@ -52,24 +52,13 @@ class VerificationTask(Task):
     Source: AM-softmax of Wang et al. (arXiv 1801.05599), numbers of s3prl's SuperbASV.
     """
 
-    def speaker(self, clip: Clip) -> str:
-        """The clip's speaker.
-
-        Raises:
-            DataError: The manifest's field does not hold a text.
-        """
-        value = self.field_of(clip)
-        if not isinstance(value, str) or not value:
-            raise DataError(f"{clip.source}: {self.field} must be a string, got {value!r:.60}")
-        return value
-
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`: the training speakers."""
-        return Labels.of(self.speaker(clip) for clip in train)
+        return Labels.of(self.text_of(clip) for clip in train)
 
     def targets(self, clips: Sequence[Clip], labels: Labels) -> list[torch.Tensor]:
         """See `Task.targets`: the speaker's index, int64, shape `(1,)`."""
-        return [torch.tensor(labels.indices([self.speaker(clip)], clip)) for clip in clips]
+        return [torch.tensor(labels.indices([self.text_of(clip)], clip)) for clip in clips]
 
     def loss(self, output: Voices, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `Task.loss`: the right speaker's cosine must lead by the margin."""
@@ -85,13 +74,13 @@ class VerificationTask(Task):
     def measure(self, answers: Mapping[str, Any], clips: Sequence[Clip], decision: Any = None) -> Rows:
         """See `Task.measure`."""
         pairs = [(clip, other, target) for clip in clips for other, target in clip.fields.get(TRIALS, ())]
-        speakers = {name: place for place, name in enumerate(sorted({self.speaker(clip) for clip in clips}))}
+        speakers = {name: place for place, name in enumerate(sorted({self.text_of(clip) for clip in clips}))}
         one = _unit([answers[clip.id] for clip, _, _ in pairs])
         other = _unit([answers[name] for _, name, _ in pairs])
         return {
             "score": (one * other).sum(axis=1),
             "target": np.array([target for _, _, target in pairs]),
-            "group": np.array([speakers[self.speaker(clip)] for clip, _, _ in pairs]),
+            "group": np.array([speakers[self.text_of(clip)] for clip, _, _ in pairs]),
         }
 
     def figures(self, rows: Rows) -> Mapping[str, float]:
@@ -143,13 +132,13 @@ class VerificationTask(Task):
         chosen = set(speakers[:: min(HELD_OUT, len(speakers) // 2)])
         parts: dict[bool, list[Clip]] = {True: [], False: []}
         for clip in splits.train:
-            parts[self.speaker(clip) in chosen].append(clip)
+            parts[self.text_of(clip) in chosen].append(clip)
         return replace(splits, train=parts[False], valid=parts[True])
 
     def _paired(self, clips: Sequence[Clip], data: Path) -> list[Clip]:
         own: dict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
-            own[self.speaker(clip)].append(clip)
+            own[self.text_of(clip)].append(clip)
         few = [clip for name in sorted(own)[:VALID_SPEAKERS] for clip in own[name][:VALID_CLIPS]]
         pairs = pair_all(few, self.field)
         if len({pair.target for pair in pairs}) < 2:

@@ -92,7 +92,7 @@ class SearchTask(Task):
         found[[len(query) < SHORTEST for query in frames]] = 0
         scores = (found - found.mean(axis=1, keepdims=True)) / np.maximum(found.std(axis=1, keepdims=True), TINY)
         held = [self.terms(clip) for clip in documents]
-        hits = np.array([[self.term(query) in terms for terms in held] for query in queries])
+        hits = np.array([[self.text_of(query) in terms for terms in held] for query in queries])
         return {"scores": scores, "hits": hits, "precision": average_precisions(scores, hits)}
 
     def figures(self, rows: Rows) -> Mapping[str, float]:
@@ -118,9 +118,9 @@ class SearchTask(Task):
         test = [clip for clip in clips if clip.split == QUERY]
         valid = [clip for clip in clips if clip.split == VALID_QUERY]
         if not valid:
-            chosen = set(sorted({self.term(clip) for clip in test})[1::VALID_TERMS])
-            valid = [clip for clip in test if self.term(clip) in chosen]
-            test = [clip for clip in test if self.term(clip) not in chosen]
+            chosen = set(sorted({self.text_of(clip) for clip in test})[1::VALID_TERMS])
+            valid = [clip for clip in test if self.text_of(clip) in chosen]
+            test = [clip for clip in test if self.text_of(clip) not in chosen]
         self._check(data, documents, test, valid)
         return [Splits((), [*valid, *documents], [*test, *documents])]
 
@@ -138,17 +138,6 @@ class SearchTask(Task):
                     f"{manifest}: none of the {len(part)} queries to {purpose} is said in a clip of split"
                     f" {DOCUMENT!r}: the {self.field}s of both must be the same words"
                 )
-
-    def term(self, clip: Clip) -> str:
-        """What a query says.
-
-        Raises:
-            DataError: The manifest's field does not hold a text.
-        """
-        value = self.field_of(clip)
-        if not isinstance(value, str) or not value:
-            raise DataError(f"{clip.source}: {self.field} of a query must be a string, got {value!r:.60}")
-        return value
 
     def terms(self, clip: Clip) -> frozenset[str]:
         """What a clip that is searched holds.
@@ -168,7 +157,7 @@ class SearchTask(Task):
     def _spoken(self, queries: Sequence[Clip], documents: Sequence[Clip]) -> list[Clip]:
         """The queries that are said in a document, as QUESST counts them."""
         said = frozenset[str]().union(*(self.terms(clip) for clip in documents))
-        return [clip for clip in queries if self.term(clip) in said]
+        return [clip for clip in queries if self.text_of(clip) in said]
 
 
 TASK = SearchTask(

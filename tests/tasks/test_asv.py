@@ -48,7 +48,7 @@ def refuse(data: Path) -> str:
 
 
 def speakers_of(clips: Sequence[Clip]) -> str:
-    return "".join(sorted({TASK.speaker(clip) for clip in clips}))
+    return "".join(sorted({TASK.text_of(clip) for clip in clips}))
 
 
 def test_test_clips_carry_the_trials_of_the_list(tmp_path: Path) -> None:
@@ -194,6 +194,6 @@ def test_head_learns_to_tell_two_voices() -> None:
 def test_real_trials(speech: Path) -> None:
     splits = TASK.splits(speech)
     assert len(TASK.labels(splits.train)) == 42
-    assert len({TASK.speaker(clip) for clip in splits.valid}) == 6
+    assert len({TASK.text_of(clip) for clip in splits.valid}) == 6
     assert sum(len(clip.fields[TRIALS]) for clip in splits.test) == 3978
     assert min(clip.duration for clip in splits.train) > 2

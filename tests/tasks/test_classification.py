@@ -40,5 +40,5 @@ def test_labels_are_the_training_clips_own() -> None:
 @pytest.mark.parametrize("value", ["", None, 3, ["yes"]])
 def test_answer_that_is_no_label(value: object) -> None:
     with pytest.raises(DataError) as caught:
-        KS.label(make_clip("x", label=value))
+        KS.text_of(make_clip("x", label=value))
     assert str(caught.value) == f"manifest.jsonl:x: label must be a string, got {value!r}"

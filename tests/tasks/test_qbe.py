@@ -36,7 +36,7 @@ def refuse(data: Path) -> str:
 
 
 def terms_of(clips: Sequence[Clip]) -> str:
-    return "".join(sorted({TASK.term(clip) for clip in clips if clip.split != "doc"}))
+    return "".join(sorted({TASK.text_of(clip) for clip in clips if clip.split != "doc"}))
 
 
 def test_every_third_term_validates(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_queries_that_are_nowhere_said(tmp_path: Path, said: str, count: int, pu
 
 def test_query_without_a_term(tmp_path: Path) -> None:
     path = write_manifest(tmp_path, "qbe", [{"split": "query", "label": ["a"]}, *DOCUMENTS])
-    assert refuse(tmp_path) == f"{path}:1: label of a query must be a string, got ['a']"
+    assert refuse(tmp_path) == f"{path}:1: label must be a string, got ['a']"
 
 
 @pytest.mark.parametrize("label", [3, None, "", ["a", 1]])

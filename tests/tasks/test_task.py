@@ -85,7 +85,7 @@ def test_definition_is_named_as_its_file_and_states_its_metrics(name: str) -> No
 
 def truth_of(task: Task, clip: Clip) -> object:
     if isinstance(task, ClassificationTask):
-        return task.label(clip)
+        return task.text_of(clip)
     if isinstance(task, SlotTask):
         return task.values(clip)
     assert isinstance(task, CtcTask)

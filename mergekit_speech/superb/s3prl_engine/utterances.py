@@ -22,7 +22,7 @@ class OneLabel(Form):
 
     def rows(self, task: ClassificationTask, names: Names, table: Path) -> list[Row]:
         """See `Form.rows`."""
-        return [{"id": name, "wav_path": str(clip.path), "label": task.label(clip)} for name, clip in names.items()]
+        return [{"id": name, "wav_path": str(clip.path), "label": task.text_of(clip)} for name, clip in names.items()]
 
     def answers(self, task: Any, said: Said, names: Names) -> Mapping[str, Any]:
         """See `Form.answers`."""

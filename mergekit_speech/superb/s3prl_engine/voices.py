@@ -69,7 +69,7 @@ class Trials(Form):
     def rows(self, task: VerificationTask, names: Names, table: Path) -> list[Row]:
         """See `Form.rows`."""
         if table.stem == "train":
-            return [{"id": name, "wav_path": str(clip.path), "spk": task.speaker(clip)} for name, clip in names.items()]
+            return [{"id": name, "wav_path": str(clip.path), "spk": task.text_of(clip)} for name, clip in names.items()]
         own = {clip.id: (name, clip) for name, clip in names.items()}
         return [
             {

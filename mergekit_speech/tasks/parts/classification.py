@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.tasks.parts.labels import Labels
 from mergekit_speech.tasks.parts.rows import Counts, Drawn, Rows
@@ -26,24 +25,13 @@ class ClassificationTask(Task):
     The answer to a clip is its label. Rows: `truth` and `answer`, texts.
     """
 
-    def label(self, clip: Clip) -> str:
-        """The clip's label.
-
-        Raises:
-            DataError: The manifest's field does not hold a text.
-        """
-        value = self.field_of(clip)
-        if not isinstance(value, str) or not value:
-            raise DataError(f"{clip.source}: {self.field} must be a string, got {value!r:.60}")
-        return value
-
     def labels(self, train: Sequence[Clip]) -> Labels:
         """See `Task.labels`."""
-        return Labels.of(self.label(clip) for clip in train)
+        return Labels.of(self.text_of(clip) for clip in train)
 
     def targets(self, clips: Sequence[Clip], labels: Labels) -> list[torch.Tensor]:
         """See `Task.targets`: the label's index, int64, shape `(1,)`."""
-        return [torch.tensor(labels.indices([self.label(clip)], clip)) for clip in clips]
+        return [torch.tensor(labels.indices([self.text_of(clip)], clip)) for clip in clips]
 
     def loss(self, output: torch.Tensor, lengths: torch.Tensor, targets: Sequence[torch.Tensor]) -> torch.Tensor:
         """See `Task.loss`; `output` has shape `(batch, labels)`."""
@@ -56,7 +44,7 @@ class ClassificationTask(Task):
     def measure(self, answers: Mapping[str, Any], clips: Sequence[Clip], decision: Any = None) -> Rows:
         """See `Task.measure`."""
         return {
-            "truth": np.array([self.label(clip) for clip in clips]),
+            "truth": np.array([self.text_of(clip) for clip in clips]),
             "answer": np.array([answers[clip.id] for clip in clips]),
         }
 

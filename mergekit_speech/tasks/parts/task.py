@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
+from mergekit_speech.errors import DataError
 from mergekit_speech.speech.clip import Clip
 from mergekit_speech.speech.manifest import read_manifest
 from mergekit_speech.tasks.parts.labels import Labels
@@ -219,3 +220,14 @@ class Task(abc.ABC):
     def field_of(self, clip: Clip) -> Any:
         """The manifest field that holds the answer, as it stands there."""
         return clip.fields[self.field]
+
+    def text_of(self, clip: Clip) -> str:
+        """The same, where it is the name of a label, a speaker or a word.
+
+        Raises:
+            DataError: It is no text, or an empty one.
+        """
+        value = self.field_of(clip)
+        if not isinstance(value, str) or not value:
+            raise DataError(f"{clip.source}: {self.field} must be a string, got {value!r:.60}")
+        return value
