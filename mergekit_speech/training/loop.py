@@ -22,8 +22,8 @@ from mergekit_speech.training.feed import Feed, own
 from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
 from mergekit_speech.training.memory_use import peak_memory
+from mergekit_speech.training.open_replica import open_replica
 from mergekit_speech.training.ranks import gathered, launched, processes, share
-from mergekit_speech.training.replica import open_replica
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
