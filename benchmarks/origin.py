@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from mergekit_speech import __version__
 
@@ -41,3 +42,9 @@ def machine(packages: Sequence[str] = ()) -> dict[str, object]:
         "load": os.getloadavg()[0],
         "versions": versions,
     }
+
+
+def spell(machine: Mapping[str, Any]) -> str:
+    """Name a machine in a line of text."""
+    cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}"
+    return ", ".join([machine["cpu"], cores, *([machine["gpu"]] if "gpu" in machine else [])])

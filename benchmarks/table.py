@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from benchmarks.bars import NOT_MEASURED, Result, Results, Row, judge, megabytes, yes
 from benchmarks.chart import TOOLS, draw_processes
 from benchmarks.engines import BARS
-from benchmarks.origin import ROOT
+from benchmarks.origin import ROOT, spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS, latest
 from mergekit_speech.superb.engines import ENGINES
@@ -151,9 +151,8 @@ def _origin(result: Result | None) -> Row:
     if result is None:
         return (NOT_MEASURED, "", "", "")
     machine = result["machine"]
-    place = f"{machine['cpu']}, {machine['cores']} cores" + (f", {machine['gpu']}" if "gpu" in machine else "")
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
-    return (result["commit"], place, f"{machine['load']:.1f}", versions)
+    return (result["commit"], spell(machine), f"{machine['load']:.1f}", versions)
 
 
 def _cost(cost: Mapping[str, float]) -> Row:

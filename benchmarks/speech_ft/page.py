@@ -12,6 +12,7 @@ from pathlib import Path
 
 from scipy.stats import spearmanr
 
+from benchmarks.origin import spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, read_scores
@@ -77,9 +78,8 @@ def _comparison(folder: Path) -> Iterator[str]:
         return
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
-    place = f"{origin['machine']['cpu']}, {origin['machine']['cores']} cores"
-    cost = f"{origin[COST]} {COST}"
-    yield f"Commit {origin['commit']}; {place}; {cost}; [report](../results/speech_ft/{folder.name}/report.html)."
+    report = f"[report](../results/speech_ft/{folder.name}/report.html)"
+    yield f"Commit {origin['commit']}; {spell(origin['machine'])}; {origin[COST]} {COST}; {report}."
 
 
 def _similarity(path: Path) -> Iterator[str]:
