@@ -20,8 +20,13 @@ def is_done(folder: Path) -> bool:
 
 
 def tune(runs: Iterable[Run], data: Path, work: Path) -> None:
-    """Makes every run, goes on with those that were broken off, and notes what each cost in CPU seconds."""
+    """Makes every run, goes on with those that were broken off, and notes what each cost in CPU seconds.
+
+    A run whose base another process still pre-trains is left out.
+    """
     for run in runs:
+        if not run.base.path.is_dir():
+            continue
         folder = run.folder(work)
         with turn(work, f"{run.base.name}-{folder.name}") as mine:
             if not mine or is_done(folder):
