@@ -1,6 +1,7 @@
 """Pre-trains bases of other families, fine-tunes, merges, probes and compares.
 
-What is done is kept in --work, and not done again. Started several times at once, the processes share the work: one for each core.
+What is done is kept in --work, and not done again. Started several times at once, the processes share the work: one for
+each core.
 
 python -m benchmarks.speech_ft --data FOLDER [--work FOLDER] [--only tune|probe] [--seeds 0,1,2]
 """
