@@ -1,4 +1,4 @@
-"""A bench of speaker verification, diarization and query by example on real recordings: a few clips, a few steps."""
+"""A bench of tasks whose answers are no label of the whole clip, on real recordings: a few clips, a few steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mergekit_speech.registry import TASKS
 from mergekit_speech.superb.bench import run_bench
 from mergekit_speech.superb.results import ProbeResult
 from mergekit_speech.superb.settings import Overrides
-from tests.tasks.few import few_conversations, few_speakers, few_words
+from tests.tasks.few import few_conversations, few_orders, few_speakers, few_words
 
 FEW = Overrides(steps=2, learning_rate=1e-3, clips=4, accumulate=1, evaluate_every=1)
 
@@ -35,6 +35,18 @@ def test_diarization(speech: Path, tmp_path: Path) -> None:
     assert result.rows["meeting"].tolist() == [False, False, True, True]
     assert 0 < result.test["der"] < 2
     assert 0 < result.test["der_ami"] < 2
+
+
+def test_intents(speech: Path, tmp_path: Path) -> None:
+    result = probe(few_orders(speech, tmp_path), "ic")
+    assert len(result.rows["slots"]) == 4
+    assert 0 <= result.test["acc"] <= result.test["slot_acc"] < 1
+
+
+def test_slot_filling(speech: Path, tmp_path: Path) -> None:
+    result = probe(few_orders(speech, tmp_path), "sf")
+    assert 0 <= result.test["slot_type_f1"] < 1
+    assert result.test["slot_value_cer"] > 0
 
 
 def test_query_by_example_trains_nothing_and_finds_words(speech: Path, tmp_path: Path) -> None:
