@@ -41,8 +41,7 @@ bench-engines: $(VENV)/installed-dev $(VENV)/s3prl/installed
 bench-finetuning: $(VENV)/installed-dev
 	$(BIN)/python -m benchmarks.finetuning --data $(DATA) $(ARGS)
 
-# Here with pr, ks, sid and er.
-bench-speech: $(VENV)/installed-dev
+bench-speech: $(VENV)/installed-dev $(VENV)/s3prl/installed
 	$(BIN)/python -m benchmarks.real_speech --data $(DATA) $(ARGS)
 
 clean:

@@ -1,4 +1,4 @@
-"""Writes the figures of the experiment into RESULTS.md; what they mean is written there by hand.
+"""Writes the figures of the experiment into RESULTS.md and README.md; what they mean is written there by hand.
 
 python -m benchmarks.speech_ft.page
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scipy.stats import spearmanr
 
-from benchmarks.origin import spell
+from benchmarks.origin import ROOT, spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, read_scores
@@ -20,8 +20,10 @@ from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.probe import COST
 
 PAGE = Path(__file__).with_name("RESULTS.md")
+README = ROOT / "README.md"
 NAME = "benchmarks.speech_ft.page"
 PLACE = RESULTS / "speech_ft"
+LEGEND = "Means over seeds, by what was fine-tuned on; last, the mean difference, with its 95 % interval."
 FIGURES = ("deviation", "r2", "last_r2", "cka", "cosine")
 TITLES = {
     "pr": "Fine-tuned on phoneme recognition",
@@ -41,7 +43,7 @@ TITLES = {
 def render(place: Path = PLACE) -> str:
     """Write the claims, and a table of every comparison that was made."""
     scores = read_scores(place)
-    parts = ["## The claims", _claims(scores), "## SUPERB scores", _overview(scores)]
+    parts = ["## The claims", _claims(scores), "## SUPERB scores", overview(scores)]
     for name, title in TITLES.items():
         parts += [f"## {title}", *_comparison(place / name)]
     parts += ["## Similarity of features against deviation of weights", *_similarity(place / "similarity.json")]
@@ -56,20 +58,22 @@ def _claims(scores: Mapping[str, Scores]) -> str:
     return "\n".join(lines)
 
 
-def _overview(scores: Mapping[str, Scores]) -> str:
+def overview(scores: Mapping[str, Scores]) -> str:
+    """Write the mean score of every way to an encoder after every fine-tuning task."""
     tasks = [task for task in TASKS if task in scores]
     lines = [f"| encoder | {' | '.join(tasks)} | all, from {BASE} |", "| --- |" + " ---: |" * (len(tasks) + 1)]
     for label in dict.fromkeys(label for task in tasks for label in scores[task]):
         means = [f"{statistics.fmean(scores[task][label]):.0f}" for task in tasks]
         difference = "" if label == BASE else _spell(find(Claim("", label, BASE, tuple(tasks)), scores))
         lines.append(f"| {label} | {' | '.join(means)} | {difference} |")
-    return "Means over seeds.\n\n" + "\n".join(lines) if tasks else "Not measured."
+    return f"{LEGEND}\n\n" + "\n".join(lines) if tasks else "Not measured."
 
 
 def _spell(found: Finding) -> str:
-    if found.low is None:
+    if found.low is None or found.high is None:
         return UNTESTED
-    return f"{statistics.fmean(found.differences):+.0f} ({found.low:+.0f} to {found.high:+.0f})"
+    mean, low, high = map(round, (statistics.fmean(found.differences), found.low, found.high))
+    return f"{mean:+d} ({low:+d} to {high:+d})"
 
 
 def _comparison(folder: Path) -> Iterator[str]:
@@ -103,8 +107,9 @@ def _similarity(path: Path) -> Iterator[str]:
 
 
 def main(_arguments: Sequence[str] | None = None) -> None:
-    """Write the page anew."""
-    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8"), render(), NAME), encoding="utf-8")
+    """Write both pages anew."""
+    for page, made in ((PAGE, render()), (README, overview(read_scores(PLACE)) + "\n")):
+        page.write_text(replaced(page.read_text(encoding="utf-8"), made, NAME), encoding="utf-8")
 
 
 if __name__ == "__main__":

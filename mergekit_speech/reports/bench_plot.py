@@ -18,7 +18,8 @@ INCHES_WIDE = 7.0
 INCHES_A_BAR = 0.24
 # Colour-blind safe (Okabe and Ito), told apart by shape as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""One more than colours, so that 42 encoders differ in one or the other."""
 
 
 def plot_deltas(document: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -51,6 +52,11 @@ def plot_deltas(document: Mapping[str, Any], folder: Path) -> list[Path]:
     return files
 
 
+def look(number: int) -> tuple[str, str]:
+    """Colour and marker of an encoder or curve, by its number."""
+    return COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+
+
 def _draw(columns: list[Column], base: str) -> Figure:
     from matplotlib.figure import Figure
 
@@ -81,14 +87,15 @@ def _draw_encoder(axes: Axes, columns: list[Column], number: int, encoders: int,
         for row in column.rows
         if row.encoder == label and row.delta
     ]
+    colour, marker = look(number)
     # The reach is the same to both sides.
     reaches = [100 * (delta.interval[1] - delta.mean) if delta.interval else 0 for _, _, delta in deltas]
     axes.errorbar(
         [sign * delta.mean for _, sign, delta in deltas],
         [place + (number - (encoders - 1) / 2) * 0.8 / encoders for place, _, _ in deltas],
         xerr=reaches if any(reaches) else None,
-        fmt=MARKERS[number % len(MARKERS)],
-        color=COLOURS[number % len(COLOURS)],
+        fmt=marker,
+        color=colour,
         capsize=3,
         markersize=5,
         # A label that starts with an underscore would be left out of the legend.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mergekit_speech.reports.bench_plot import COLOURS, MARKERS
+from mergekit_speech.reports.bench_plot import look
 from mergekit_speech.reports.curves import Curve, Plot
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def paint_curves(plots: Sequence[Plot], file: Path) -> None:
 
 def _paint(axes: Axes, plot: Plot) -> None:
     for place, curve in enumerate(plot.curves):
-        _paint_curve(axes, curve, COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)])
+        _paint_curve(axes, curve, *look(place))
     axes.set_title(plot.heading, fontsize=9, loc="left")
     axes.set_xlabel("α")
     axes.grid(alpha=0.3)

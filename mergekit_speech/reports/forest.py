@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mergekit_speech.reports.bench_table import MINUS, show, show_interval
 from mergekit_speech.reports.canvas import WIDTH, Canvas, shorten, ticks
+from mergekit_speech.reports.palette import SERIES
 from mergekit_speech.reports.sections import Cell, Figure
 from mergekit_speech.superb.columns import Column, Comparison, Delta
 from mergekit_speech.superb.uncertainty import UNSEEN
@@ -81,7 +82,7 @@ def _draw(
     seen = delta.verdict not in (None, UNSEEN)
     canvas.text(10, y + 4, shorten(row.encoder, 14), "small")
     if delta.interval is not None:
-        colour = f"mark stroke-{series % 6}"
+        colour = f"mark stroke-{series % SERIES}"
         canvas.line(low, y, high, y, colour)
         for end in (low, high):
             canvas.line(end, y - 3.5, end, y + 3.5, colour)

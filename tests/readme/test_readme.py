@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.records import latest
+from benchmarks.speech_ft.claims import read_scores
+from benchmarks.speech_ft.page import PAGE, PLACE, overview, render
 from mergekit_speech.cli import main
 from tests.conftest import ROOT
 from tests.readme.blocks import commands, fenced
@@ -112,8 +114,8 @@ def test_manifest_lines_are_json_with_the_fields_named() -> None:
 
 
 def test_figures_are_those_of_the_results() -> None:
-    table = (ROOT / "benchmarks" / "results" / "speech_ft_pr" / "table.md").read_text(encoding="utf-8").strip()
-    assert table in README.read_text(encoding="utf-8")
+    assert overview(read_scores(PLACE)) in README.read_text(encoding="utf-8")
+    assert render() in PAGE.read_text(encoding="utf-8")
 
 
 def test_figures_of_weight_norm_are_those_of_the_results() -> None:

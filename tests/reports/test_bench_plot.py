@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mergekit_speech.reports.bench_plot import plot_deltas
+from mergekit_speech.reports.bench_plot import look, plot_deltas
 from tests.reports.documents import bench_document, eventful
 from tests.superb.corpus import report
 
@@ -61,3 +61,7 @@ def test_one_encoder_has_no_deltas(tmp_path: Path) -> None:
 def test_folder_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         plot_deltas(bench_document(WITHOUT_ROWS), tmp_path / "gone")
+
+
+def test_no_two_encoders_look_alike() -> None:
+    assert len({look(number) for number in range(42)}) == 42
