@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import shutil
 import subprocess
@@ -26,11 +25,10 @@ from pathlib import Path
 
 from benchmarks.engines import MOST, PLAN, reduce_data
 from benchmarks.origin import ROOT, commit, machine
+from benchmarks.places import forget_places, renamed
+from benchmarks.records import RESULTS
 from mergekit_speech.demo import ENCODER
-from mergekit_speech.reports.folder import rebuild
 
-RESULTS = ROOT / "benchmarks" / "results"
-SHIPPED = ENCODER.relative_to(ENCODER.parents[2]).as_posix()
 Plan = Mapping[str, tuple[int, str, int, int]]
 """Steps, rate, clips, and steps between two validations of each task."""
 # For minutes of speech instead of hundreds of hours, and the same for every encoder. The heads of asr and sf have 42
@@ -117,6 +115,7 @@ REPORTS = {
 def make(name: str, data: Path, work: Path) -> None:
     """Run the commands of one report and keep what they leave."""
     report, place = work / name, RESULTS / name
+    names = {data: "DATA", work: "runs"}
     commands = REPORTS[name](str(data), work, str(report))
     started = time.perf_counter()
     for command in commands:
@@ -127,31 +126,13 @@ def make(name: str, data: Path, work: Path) -> None:
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(report, place)
     origin = {
-        "commands": [_spell(command, data, work) for command in commands],
+        "commands": [renamed(shlex.join(["msm", *command]), names) for command in commands],
         "seconds": round(time.perf_counter() - started),
         "commit": commit(["mergekit_speech", "strategies", "benchmarks/real_speech.py"]),
         "machine": machine(),
     }
     (place / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    forget_places(place, data, work)
-
-
-def forget_places(place: Path, data: Path, work: Path) -> None:
-    """Take out of a report where folders lay on the machine that made it, which says nothing about the figures."""
-    for path in place.glob("*.json"):
-        path.write_text(_anonymous(path.read_text(encoding="utf-8"), data, work), encoding="utf-8")
-    rebuild(place)
-
-
-def _spell(command: list[str], data: Path, work: Path) -> str:
-    return _anonymous(shlex.join(["msm", *command]), data, work)
-
-
-def _anonymous(text: str, data: Path, work: Path) -> str:
-    for path, word in ((data, "DATA"), (work, "runs"), (ROOT, ".")):
-        text = text.replace(str(path.resolve()), word).replace(str(path), word)
-    # The run may have been made by another copy of the project.
-    return re.sub(rf"/[^\s\"]*(?=/{SHIPPED})", ".", text)
+    forget_places(place, names)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.origin import ROOT, commit, machine
+from benchmarks.origin import commit, machine
+from benchmarks.places import forget_places, renamed
+from benchmarks.records import RESULTS
 from mergekit_speech.demo import ENCODER
-from mergekit_speech.reports.folder import RESULTS, rebuild
 
-PLACE = ROOT / "benchmarks" / "results" / "analysis"
+PLACE = RESULTS / "analysis"
 ALPHAS = ("0.25", "0.5")
 UTTERANCES, CLIPS = "unlabelled_en", "60"
 MEASURED = ("mergekit_speech/analysis", "mergekit_speech/encoders", "mergekit_speech/reports/analyze.py")
@@ -39,11 +41,9 @@ def main() -> None:
         commands = spell(options.data, options.run, work)
         for command in commands:
             subprocess.run([str(Path(sys.executable).with_name("msm")), *command], check=True)
-        base = json.loads((options.run / "record.json").read_text(encoding="utf-8"))["base"]["path"]
-        names = {base: "BASE", str(ENCODER): "BASE", str(options.run): "RUN", str(work): "WORK"}
-        names[str(options.data)] = "DATA"
-        keep_names(PLACE, names)
-        spelled = [rename(" ".join(["msm", *command]), {**names, str(PLACE): "OUT"}) for command in commands]
+        names = {options.run: "RUN", work: "WORK", options.data: "DATA", PLACE: "OUT"}
+        forget_places(PLACE, names)
+        spelled = [renamed(shlex.join(["msm", *command]), names) for command in commands]
     origin = {
         "commands": spelled,
         "seconds": round(time.perf_counter() - started),
@@ -67,20 +67,6 @@ def spell(data: Path, run: Path, work: Path) -> list[list[str]]:
     ]
     heard = ["--data", str(data), "--folder", UTTERANCES, "--clips", CLIPS, "--between", "Stable-FT"]
     return [*merges, ["analyze", *encoders, *heard, "--output", str(PLACE), "--overwrite"]]
-
-
-def keep_names(report: Path, names: dict[str, str]) -> None:
-    """Put names for the places of one machine into a report, and make its page again."""
-    path = report / RESULTS
-    path.write_text(rename(path.read_text(encoding="utf-8"), names), encoding="utf-8")
-    rebuild(report)
-
-
-def rename(text: str, names: dict[str, str]) -> str:
-    """Replace places by names, the longest first, since one may lie within another."""
-    for place in sorted(names, key=len, reverse=True):
-        text = text.replace(place, names[place])
-    return text
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 from benchmarks.origin import ROOT, commit, machine
-from benchmarks.real_speech import RESULTS, TUNE
+from benchmarks.places import Names, forget_places, renamed
+from benchmarks.real_speech import TUNE
+from benchmarks.records import RESULTS
 from mergekit_speech.demo import ENCODER
 
 # Steps and rate of each probe: for minutes of speech instead of hundreds of hours.
@@ -33,11 +35,11 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="run to take instead of making one")
     options = parser.parse_args()
     run, report = options.run or options.work / "pr", options.work / "report"
-    names = {options.data: "DATA", run: "runs/pr", report: "runs/sweep", ROOT: "."}
+    names = {options.data: "DATA", run: "runs/pr", report: "runs/sweep"}
     tune = ["finetune", str(ENCODER), "--task", "pr", "--data", str(options.data), "--output", str(run), *TUNE]
     sweep = spell_sweep(run, options.data, report)
     origin = {
-        "commands": [anonymous(shlex.join(["msm", *command]), names) for command in (tune, sweep)],
+        "commands": [renamed(shlex.join(["msm", *command]), names) for command in (tune, sweep)],
         "commit": commit(["mergekit_speech", "strategies", "benchmarks/sweep.py"]),
         "machine": machine(["distributed"]),
     }
@@ -45,8 +47,6 @@ def main() -> None:
     if options.run is None:
         call([*tune, "--resume"])
     call([*sweep, "--resume", "--overwrite"])
-    base = Path(json.loads((run / "record.json").read_text(encoding="utf-8"))["base"]["path"])
-    names = {base: str(ENCODER), **names}
     keep(report, RESULTS / "sweep", names, {**origin, "seconds": round(time.perf_counter() - started)})
 
 
@@ -63,20 +63,12 @@ def call(command: list[str]) -> None:
     subprocess.run([sys.executable, "-c", "from mergekit_speech.cli import main; main()", *command], check=True)
 
 
-def keep(report: Path, place: Path, names: dict[Path, str], origin: dict[str, object]) -> None:
-    """Copy a report into the results; where folders lay on the machine that ran it says nothing about figures."""
+def keep(report: Path, place: Path, names: Names, origin: dict[str, object]) -> None:
+    """Copy a report into the results."""
     shutil.rmtree(place, ignore_errors=True)
     shutil.copytree(report, place)
     (place / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    for path in (*place.glob("*.json"), *place.glob("*.html")):
-        path.write_text(anonymous(path.read_text(encoding="utf-8"), names), encoding="utf-8")
-
-
-def anonymous(text: str, names: dict[Path, str]) -> str:
-    """Call folders by what they are."""
-    for path, word in names.items():
-        text = text.replace(str(path.resolve()), word).replace(str(path), word)
-    return text
+    forget_places(place, names)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.origin import commit, machine
+from benchmarks.places import forget_places
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.encoders import Contender
 from benchmarks.speech_ft.matrix import PROBED, SEEDS
@@ -71,8 +72,4 @@ def _write_origin(folder: Path, data: Path, work: Path) -> None:
         "machine": machine(),
     }
     (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    for path in folder.glob("*.json"):
-        text = path.read_text(encoding="utf-8")
-        for place, word in ((data, "DATA"), (work, "runs")):
-            text = text.replace(str(place.resolve()), word).replace(str(place), word)
-        path.write_text(text, encoding="utf-8")
+    forget_places(folder, {data: "DATA", work: "runs"})

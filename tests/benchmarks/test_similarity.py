@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from benchmarks.similarity import PLACE, rename, spell
+from benchmarks.similarity import PLACE, spell
 from mergekit_speech.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -20,10 +20,6 @@ def test_commands_are_those_of_msm() -> None:
         assert command is not None
         # Refuses an option that the command does not have.
         command.make_parser(click.Context(command)).parse_args(arguments)
-
-
-def test_the_longest_place_is_renamed_first() -> None:
-    assert rename("/a/b/c /a/x", {"/a": "A", "/a/b": "B"}) == "B/c A/x"
 
 
 @pytest.fixture(scope="module")
