@@ -17,7 +17,6 @@ from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, read_scores
 from benchmarks.speech_ft.matrix import TASKS
-from benchmarks.speech_ft.probe import COST
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 README = ROOT / "README.md"
@@ -83,7 +82,8 @@ def _comparison(folder: Path) -> Iterator[str]:
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
     origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     report = f"[report](../results/speech_ft/{folder.name}/report.html)"
-    yield f"Commit {origin['commit']}; {spell(origin['machine'])}; {origin[COST]} {COST}; {report}."
+    hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items())
+    yield f"Commit {origin['commit']}; {spell(origin['machine'])}; core-hours so far: {hours}; {report}."
 
 
 def _similarity(path: Path) -> Iterator[str]:

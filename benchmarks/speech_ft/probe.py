@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from benchmarks.origin import commit, machine
 from benchmarks.places import forget_places
@@ -24,7 +23,6 @@ STEPS = {"pr": 200, "ks": 600, "sid": 600, "er": 600}
 RATES = {"pr": 1e-2, "ks": 3e-3, "sid": 3e-3, "er": 3e-3}
 CLIPS = 32
 FOLDS = 1
-COST = "core-hours of all fine-tuning so far"
 MEASURED = ("mergekit_speech", "strategies", "benchmarks/speech_ft")
 
 
@@ -64,12 +62,21 @@ def _every() -> Mapping[str, int]:
 
 
 def _write_origin(folder: Path, data: Path, work: Path) -> None:
-    costs: list[dict[str, Any]] = [json.loads(path.read_text()) for path in sorted(work.glob("runs/*/*/cost.json"))]
     origin = {
         "command": "python -m benchmarks.speech_ft --data DATA",
-        COST: round(sum(cost["cpu_seconds"] for cost in costs) / 3600, 2),
+        "core_hours": _core_hours(work),
         "commit": commit(MEASURED),
         "machine": machine(),
     }
     (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     forget_places(folder, {data: "DATA", work: "runs"})
+
+
+def _core_hours(work: Path) -> Mapping[str, float]:
+    """What everything so far took; of pre-training, the steps alone."""
+    steps = [row for path in work.glob("bases/*/round-*/metrics.jsonl") for row in path.read_text().splitlines()]
+    seconds = {
+        "fine-tuning": [json.loads(path.read_text())["cpu_seconds"] for path in work.glob("runs/*/*/cost.json")],
+        "pre-training other bases": [json.loads(step).get("seconds", 0.0) for step in steps],
+    }
+    return {name: round(sum(each) / 3600, 2) for name, each in seconds.items()}

@@ -11,7 +11,6 @@ from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTE
 from benchmarks.speech_ft.encoders import contenders, curve, multitask
 from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.page import TITLES, render
-from benchmarks.speech_ft.probe import COST
 
 CLAIM = Claim("a beats b", "a", "b", ("pr", "sid"))
 
@@ -56,7 +55,7 @@ def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
     folder = tmp_path / "pr"
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
-    origin = {"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}, COST: 1.5}
+    origin = {"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}, "core_hours": {"fine-tuning": 1.5}}
     (folder / "origin.json").write_text(json.dumps(origin))
     rows = [
         {"encoder": "pre-trained", "values": [2.0, 2.0]},
