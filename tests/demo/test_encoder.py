@@ -45,7 +45,7 @@ def test_its_card_quotes_the_measured_figures() -> None:
     assert table.split("\n\n")[0] in (ENCODER / "README.md").read_text(encoding="utf-8")
 
 
-def test_it_beats_its_initialisation_and_superbs_filterbanks_on_both_tasks() -> None:
+def test_it_is_ahead_of_its_initialisation_and_of_superbs_filterbanks_on_both_tasks() -> None:
     results = json.loads((ROOT / "benchmarks" / "results" / "base_encoder" / "results.json").read_text())
     assert results["encoders"][0]["digest"] == weights_digest(ENCODER)
     means = {(row["task"], row["encoder"]): row["figure"]["mean"] for row in results["figures"]}
