@@ -1,7 +1,7 @@
 """What the paper claims, held against the SUPERB scores of the experiment: differences between two ways to an encoder.
 
-A difference is that of two encoders of the same fine-tuning task and seed; the interval is that of Student's t over
-tasks and seeds.
+A difference is that of two encoders of the same fine-tuning task and seed; interval and p-value are those of Student's
+t over tasks and seeds, and verdicts are corrected for all claims together.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from mergekit_speech.superb.uncertainty import adjust
 
 CONFIDENCE = 0.95
 HOLDS, OPPOSITE, UNSEEN, UNTESTED = "holds here", "the opposite holds here", "no difference seen", "not measured"
@@ -42,22 +44,13 @@ class Finding:
 
     Attributes:
         differences: In points of the SUPERB score, one for each task and seed.
-        low: Lower end of the 95 % interval of their mean; None of fewer than two.
-        high: Upper end.
+        interval: The 95 % interval of their mean; None of fewer than two.
+        p: That their mean is 0; None of fewer than two.
     """
 
     differences: Sequence[float]
-    low: float | None
-    high: float | None
-
-    @property
-    def verdict(self) -> str:
-        """Whether the claim holds."""
-        if self.low is None or self.high is None:
-            return UNTESTED
-        if self.low > 0:
-            return HOLDS
-        return OPPOSITE if self.high < 0 else UNSEEN
+    interval: tuple[float, float] | None
+    p: float | None
 
 
 HUBERT = ("pr", "sid", "er", "unlabelled_zh")
@@ -93,9 +86,23 @@ def find(claim: Claim, scores: Mapping[str, Scores]) -> Finding:
         return Finding(differences, None, None)
     from scipy.stats import t
 
-    mean, spread = statistics.fmean(differences), statistics.stdev(differences)
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(differences) - 1)) * spread / len(differences) ** 0.5
-    return Finding(differences, mean - reach, mean + reach)
+    mean, error = statistics.fmean(differences), statistics.stdev(differences) / len(differences) ** 0.5
+    spread = t(len(differences) - 1)
+    reach = float(spread.ppf((1 + CONFIDENCE) / 2)) * error
+    p = 2 * float(spread.sf(abs(mean) / error)) if error else 0.0
+    return Finding(differences, (mean - reach, mean + reach), p)
+
+
+def judge(findings: Sequence[Finding]) -> list[str]:
+    """Whether each claim holds, by Holm's correction over all that were tested."""
+    adjusted = iter(adjust([found.p for found in findings if found.p is not None]))
+    return [UNTESTED if found.p is None else _verdict(found, next(adjusted)) for found in findings]
+
+
+def _verdict(found: Finding, p: float) -> str:
+    if p >= 1 - CONFIDENCE:
+        return UNSEEN
+    return HOLDS if statistics.fmean(found.differences) > 0 else OPPOSITE
 
 
 def _differences(claim: Claim, scores: Mapping[str, Scores]) -> Iterable[float]:

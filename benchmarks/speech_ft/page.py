@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 from benchmarks.origin import ROOT, spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
-from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, read_scores
+from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, judge, read_scores
 from benchmarks.speech_ft.matrix import TASKS
 
 PAGE = Path(__file__).with_name("RESULTS.md")
@@ -51,9 +51,9 @@ def render(place: Path = PLACE) -> str:
 
 def _claims(scores: Mapping[str, Scores]) -> str:
     lines = ["| the paper's claim | difference of SUPERB scores | pairs | here |", "| --- | ---: | ---: | --- |"]
-    for claim in CLAIMS:
-        found = find(claim, scores)
-        lines.append(f"| {claim.text} | {_spell(found)} | {len(found.differences)} | {found.verdict} |")
+    findings = [find(claim, scores) for claim in CLAIMS]
+    for claim, found, verdict in zip(CLAIMS, findings, judge(findings), strict=True):
+        lines.append(f"| {claim.text} | {_spell(found)} | {len(found.differences)} | {verdict} |")
     return "\n".join(lines)
 
 
@@ -69,9 +69,9 @@ def overview(scores: Mapping[str, Scores]) -> str:
 
 
 def _spell(found: Finding) -> str:
-    if found.low is None or found.high is None:
+    if found.interval is None:
         return UNTESTED
-    mean, low, high = map(round, (statistics.fmean(found.differences), found.low, found.high))
+    mean, low, high = map(round, (statistics.fmean(found.differences), *found.interval))
     return f"{mean:+d} ({low:+d} to {high:+d})"
 
 

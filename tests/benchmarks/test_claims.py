@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from scipy.stats import ttest_1samp
 
-from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTED, Claim, find, read_scores
+from benchmarks.speech_ft.claims import CLAIMS, HOLDS, OPPOSITE, UNSEEN, UNTESTED, Claim, find, judge, read_scores
 from benchmarks.speech_ft.encoders import contenders, curve, multitask
 from benchmarks.speech_ft.matrix import TASKS
 from benchmarks.speech_ft.page import TITLES, render
@@ -18,24 +19,30 @@ CLAIM = Claim("a beats b", "a", "b", ("pr", "sid"))
 @pytest.mark.parametrize(
     ("better", "verdict"), [([30.0, 31.0, 32.0], HOLDS), ([10.0, 9.0, 8.0], OPPOSITE), ([10.0, 30.0, 20.0], UNSEEN)]
 )
-def test_a_claim_is_judged_by_the_interval_of_paired_differences(better: list[float], verdict: str) -> None:
+def test_a_claim_is_judged_by_its_paired_differences(better: list[float], verdict: str) -> None:
     scores = {"pr": {"a": better, "b": [20.0, 20.0, 20.0]}, "sid": {"a": better, "b": [20.0, 20.5, 20.0]}}
     found = find(CLAIM, scores)
     assert len(found.differences) == 6
-    assert found.verdict == verdict
+    assert judge([found]) == [verdict]
 
 
-def test_the_interval_is_that_of_students_t() -> None:
-    from scipy.stats import ttest_1samp
-
+def test_interval_and_p_are_those_of_students_t() -> None:
     found = find(CLAIM, {"pr": {"a": [3.0, 5.0, 10.0], "b": [1.0, 1.0, 1.0]}})
-    expected = ttest_1samp([2.0, 4.0, 9.0], 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    expected = ttest_1samp([2.0, 4.0, 9.0], 0)
+    assert found.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found.p == pytest.approx(expected.pvalue)
+
+
+def test_many_claims_need_stronger_evidence_each() -> None:
+    found = find(CLAIM, {"pr": {"a": [3.0, 4.0, 5.0], "b": [1.0, 1.0, 1.0]}})
+    assert found.p is not None
+    assert 0.025 < found.p < 0.05
+    assert judge([found]) == [HOLDS]
+    assert judge([found, found]) == [UNSEEN, UNSEEN]
 
 
 def test_what_was_not_run_is_not_judged() -> None:
-    assert find(CLAIM, {}).verdict == UNTESTED
-    assert find(CLAIM, {"pr": {"a": [1.0]}}).verdict == UNTESTED
+    assert judge([find(CLAIM, {}), find(CLAIM, {"pr": {"a": [1.0]}})]) == [UNTESTED, UNTESTED]
 
 
 def test_claims_name_encoders_and_comparisons_that_there_are() -> None:
