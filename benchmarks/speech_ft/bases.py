@@ -1,4 +1,4 @@
-"""Small bases of other families, pre-trained from unlabelled speech for less than an hour of a core each."""
+"""Small bases of other families, pre-trained from unlabelled speech for one to two hours of a core each."""
 
 from __future__ import annotations
 
