@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
+
+from mergekit_speech.cli._groups import option_group
 
 if TYPE_CHECKING:
     from mergekit_speech.finetuning.method import Adapter, Method
 
-F = TypeVar("F", bound=Callable[..., object])
-OPTIONS = (
+method_options = option_group(
     click.option("--train-cnn", is_flag=True, help="Move the CNN too."),
     click.option("--regular", is_flag=True, help="Regular fine-tuning: --train-cnn and --head-only 0."),
     click.option("--l2", type=float, metavar="WEIGHT", help="Add an L2 penalty on the distance to the base."),
@@ -25,15 +25,9 @@ OPTIONS = (
         "--early", type=float, metavar="FRACTION", help="Keep the encoder after these steps too, in OUTPUT/early."
     ),
 )
+"""Gives a command the options that `read_method` reads."""
 METHOD = ("train_cnn", "regular", "l2", "l2_layers", "lora", "dora", "adapter_alpha", "adapter_targets", "ema", "early")
 """The names under which a command gets them."""
-
-
-def method_options(command: F) -> F:
-    """Gives a command the options that `read_method` reads."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
 
 
 def read_method(

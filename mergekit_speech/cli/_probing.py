@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from mergekit_speech.cli._groups import option_group
 from mergekit_speech.cli._lists import read_list, read_number, read_per_task
 
 if TYPE_CHECKING:
     from mergekit_speech.superb.settings import Overrides
 
-F = TypeVar("F", bound=Callable[..., object])
-OPTIONS = (
+probing_options = option_group(
     click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder with <task>/manifest.jsonl."),
     click.option("--tasks", required=True, metavar="NAMES", help="Tasks, such as pr,sid; `msm tasks` lists them."),
     click.option("--output", type=click.Path(path_type=Path), required=True, help="Report folder to write."),
@@ -44,16 +43,10 @@ OPTIONS = (
         help="Reference figures of the SUPERB score: speech-ft or superb-site.",
     ),
 )
+"""Gives a command the options; `read_seeds` and `read_overrides` read those that are not a place or a name."""
 
 NUMBERS = ("steps", "lr", "batch", "accumulate", "evaluate_every", "folds")
 """The names under which a command gets what `read_overrides` reads."""
-
-
-def probing_options(command: F) -> F:
-    """Gives a command the options; `read_seeds` and `read_overrides` read those that are not a place or a name."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
 
 
 def read_seeds(text: str) -> list[int]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from mergekit_speech.cli._groups import option_group
 
 if TYPE_CHECKING:
     from mergekit_speech.finetuning.unsupervised import Unlabelled
 
-F = TypeVar("F", bound=Callable[..., object])
-OPTIONS = (
+scenario_options = option_group(
     click.option("--task", "tasks", multiple=True, metavar="NAME", help="Task to tune on; several for a head each."),
     click.option("--task-weight", multiple=True, metavar="NAME=WEIGHT", help="Factor of a task's loss.  [default: 1]"),
     click.option(
@@ -26,13 +26,7 @@ OPTIONS = (
     click.option("--clusters", type=int, help="Codes of k-means.  [default: 100]"),
     click.option("--cluster-layer", type=int, help="Layer that k-means clusters.  [default: two thirds of the way up]"),
 )
-
-
-def scenario_options(command: F) -> F:
-    """Gives a command the options that `read_scenario` reads."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
+"""Gives a command the options that `read_scenario` reads."""
 
 
 def read_scenario(
