@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchmarks.speech_ft.matrix import Base
+from benchmarks.speech_ft.matrix import PRECISION, Base
 from benchmarks.speech_ft.turns import turn
 from mergekit_speech.pretraining.masking import Masking
 from mergekit_speech.pretraining.run import pretrain
@@ -22,7 +22,7 @@ SETTINGS = {
         batch_seconds=24,
         dropout=0,
         masking=Masking(10, 0.65),
-        precision="bf16",
+        precision=PRECISION,
     ),
     "wavlm": PretrainSettings(
         shape=EncoderShape(family="wavlm"),
@@ -33,7 +33,7 @@ SETTINGS = {
         masking=Masking(5, 0.5),
         unmasked_weight=1,
         restart=False,
-        precision="bf16",
+        precision=PRECISION,
     ),
 }
 
@@ -43,14 +43,13 @@ def others(work: Path) -> tuple[Base, ...]:
     return tuple(Base(name, _folder(work, name) / "encoder") for name in SETTINGS)
 
 
-def pretrain_bases(data: Path, work: Path) -> None:
-    """Makes every base, and goes on with one that was broken off."""
-    clips = pretraining_clips(data, HEARD, HELD_OUT)
-    for base in others(work):
-        with turn(work, f"pretrain-{base.name}") as mine:
-            if mine and not base.path.is_dir():
-                print(f"{time.strftime('%H:%M:%S')} pre-training {base.name}", flush=True)
-                pretrain(clips, _folder(work, base.name), SETTINGS[base.name], resume=True)
+def pretrain_base(base: Base, data: Path, work: Path) -> None:
+    """Makes a base, and goes on with one that was broken off; one that another process makes is left to it."""
+    with turn(work, f"pretrain-{base.name}") as mine:
+        if mine and not base.path.is_dir():
+            print(f"{time.strftime('%H:%M:%S')} pre-training {base.name}", flush=True)
+            clips = pretraining_clips(data, HEARD, HELD_OUT)
+            pretrain(clips, _folder(work, base.name), SETTINGS[base.name], resume=True)
 
 
 def _folder(work: Path, name: str) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speech_ft.matrix import ALPHA, CURVE, HUBERT, PLAIN, RECIPES, Base, Recipe, Run
+from benchmarks.speech_ft.matrix import ALPHA, CROSSED, CURVE, HUBERT, PLAIN, RECIPES, Base, Recipe, Run
 from mergekit_speech.finetuning.run import EARLY as EARLY_FOLDER
 from mergekit_speech.merging.merge import merge
 
@@ -58,8 +58,8 @@ def curve(task: str) -> list[Contender]:
 
 def multitask() -> list[Contender]:
     """PR and SID in four ways: joint heads, average, TIES, one behind the other."""
-    pr, sid = (_tuned(Run(HUBERT, task, BY_NAME["stable"], 0)) for task in ("pr", "sid"))
-    joint = _tuned(Run(HUBERT, "pr+sid", PLAIN, 0))
+    pr, sid = (_tuned(Run(HUBERT, task, BY_NAME["stable"], 0)) for task in CROSSED)
+    joint = _tuned(Run(HUBERT, "+".join(CROSSED), PLAIN, 0))
     return [
         Contender("pre-trained", _untouched(HUBERT)),
         Contender("joint, α 0.25", _merged(HUBERT, [joint], ALPHA)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from mergekit_speech.finetuning.method import L2, STABLE, Adapter, Method
 from mergekit_speech.finetuning.unsupervised import Unlabelled
 
 TASKS = ("pr", "sid", "er", "unlabelled_zh")
+CROSSED = ("pr", "sid")
+"""Tasks that are also tuned on at once, one behind the other, and from other bases; and whose α curve is drawn."""
 PROBED = ("pr", "ks", "sid", "er")
 SEEDS = (0, 1, 2)
 ALPHA = 0.25
@@ -21,7 +23,8 @@ STEPS = {"pr": 400, "sid": 300, "er": 200, "unlabelled_zh": 200, "pr+sid": 400}
 CLIPS, RATE, UNSUPERVISED_RATE = 8, 1e-3, 1e-4
 """Ten times the paper's rates, for some thousandths of its steps; unsupervised, a tenth of the rate, as there."""
 VALIDATIONS = 10
-PRECISION = "bf16"
+PRECISION = "fp32"
+"""Not every processor computes faster in bf16; those without instructions for it are several times slower."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +106,12 @@ class Run:
         }
 
 
-def runs(others: tuple[Base, ...] = ()) -> Iterator[Run]:
-    """Every run, the most telling ones first: those of seed 0 before those of seed 1.
-
-    Args:
-        others: Bases of other families, for stable fine-tuning on pr and sid alone.
-    """
-    for seed in SEEDS:
+def runs(base: Base, seeds: Sequence[int]) -> Iterator[Run]:
+    """The runs from a base, those of a seed before those of the next: from others than HuBERT, the most telling two."""
+    for seed in seeds:
+        if base is not HUBERT:
+            yield from (Run(base, task, PLAIN, seed) for task in CROSSED)
+            continue
         for task in TASKS:
-            for recipe in RECIPES:
-                yield Run(HUBERT, task, recipe, seed)
-        yield Run(HUBERT, "pr+sid", PLAIN, seed)
-        for base in others:
-            for task in ("pr", "sid"):
-                yield Run(base, task, PLAIN, seed)
+            yield from (Run(base, task, recipe, seed) for recipe in RECIPES)
+        yield Run(base, "+".join(CROSSED), PLAIN, seed)

@@ -25,9 +25,9 @@ def test_a_base_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name, value in {"SETTINGS": {"mini": MINI}, "HEARD": ("songs",), "HELD_OUT": ()}.items():
         monkeypatch.setattr(bases, name, value)
     (base,) = bases.others(tmp_path / "work")
-    bases.pretrain_bases(tmp_path, tmp_path / "work")
+    bases.pretrain_base(base, tmp_path, tmp_path / "work")
     made = (base.path / "model.safetensors").stat()
-    bases.pretrain_bases(tmp_path, tmp_path / "work")
+    bases.pretrain_base(base, tmp_path, tmp_path / "work")
     assert (base.path / "model.safetensors").stat() == made
 
 
