@@ -62,7 +62,7 @@ def _compare(base: Base, data: Path, work: Path, seeds: Sequence[int]) -> None:
     if base is HUBERT:
         with turn(work, "compare-features") as mine:
             if mine:
-                compare_features(TASKS, data, work, seeds)
+                compare_features(data, work, seeds)
 
 
 def _comparisons(base: Base) -> Iterator[tuple[str, list[Contender]]]:

@@ -10,6 +10,7 @@ from typing import Any
 from mergekit_speech.demo import ENCODER
 from mergekit_speech.finetuning.method import L2, STABLE, Adapter, Method
 from mergekit_speech.finetuning.unsupervised import Unlabelled
+from mergekit_speech.training.settings import Precision
 
 TASKS = ("pr", "sid", "er", "unlabelled_zh")
 CROSSED = ("pr", "sid")
@@ -23,7 +24,7 @@ STEPS = {"pr": 400, "sid": 300, "er": 200, "unlabelled_zh": 200, "pr+sid": 400}
 CLIPS, RATE, UNSUPERVISED_RATE = 8, 1e-3, 1e-4
 """Ten times the paper's rates, for some thousandths of its steps; unsupervised, a tenth of the rate, as there."""
 VALIDATIONS = 10
-PRECISION = "fp32"
+PRECISION: Precision = "fp32"
 """Not every processor computes faster in bf16; those without instructions for it are several times slower."""
 
 

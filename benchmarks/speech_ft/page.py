@@ -16,6 +16,7 @@ from benchmarks.origin import ROOT, spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, judge, read_scores
+from benchmarks.speech_ft.joining import read_origins
 from benchmarks.speech_ft.matrix import TASKS
 
 PAGE = Path(__file__).with_name("RESULTS.md")
@@ -80,10 +81,11 @@ def _comparison(folder: Path) -> Iterator[str]:
         yield "Not measured."
         return
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
-    origin = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
-    report = f"[report](../results/speech_ft/{folder.name}/report.html)"
-    hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items())
-    yield f"Commit {origin['commit']}; {spell(origin['machine'])}; core-hours so far: {hours}; {report}."
+    for origin in read_origins(folder):
+        seeds = f"Seed{'s' if len(origin['seeds']) > 1 else ''} {', '.join(map(str, origin['seeds']))}"
+        hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items())
+        yield f"{seeds}: commit {origin['commit']}; {spell(origin['machine'])}; core-hours so far: {hours}."
+    yield f"[The report](../results/speech_ft/{folder.name}/report.html)."
 
 
 def _similarity(path: Path) -> Iterator[str]:

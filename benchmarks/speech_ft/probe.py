@@ -11,6 +11,7 @@ from benchmarks.origin import commit, machine
 from benchmarks.places import forget_places
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.encoders import Contender
+from benchmarks.speech_ft.joining import ORIGIN, Origin, join, join_origins, read_origins
 from benchmarks.speech_ft.matrix import PROBED, SEEDS
 from mergekit_speech.reports.bench import write_report
 from mergekit_speech.superb.bench import run_bench
@@ -31,21 +32,28 @@ def compare(
 ) -> BenchReport:
     """Probes contenders and writes `results/speech_ft/NAME`; what was probed before is not probed again.
 
+    Other seeds that are there stay.
+
     Args:
         name: Of the comparison.
         chosen: What is compared; the first is what differences refer to.
         data: The data folder.
         work: Folder of runs, merges and finished probes.
         seeds: One fine-tuning and one probe each.
+
+    Raises:
+        DataError: The other seeds that are there are of another base, or were probed otherwise.
     """
     ledger = Ledger(work / "probes.jsonl")
     reports = [_probe(chosen, data, work, seed, ledger) for seed in seeds]
     probes = tuple(probe for report in reports for probe in report.probes)
     failures = tuple(failure for report in reports for failure in report.failures)
-    whole = replace(reports[0], seeds=tuple(seeds), probes=probes, failures=failures)
     folder = RESULTS / "speech_ft" / name
+    done = replace(reports[0], seeds=tuple(seeds), probes=probes, failures=failures)
+    whole, origins = join(done, folder), join_origins(_origin(seeds, work), read_origins(folder))
     write_report(whole, folder, overwrite=True)
-    _write_origin(folder, data, work)
+    (folder / ORIGIN).write_text(json.dumps(origins, indent=2) + "\n", encoding="utf-8")
+    forget_places(folder, {data: "DATA", work: "runs"})
     return whole
 
 
@@ -61,22 +69,22 @@ def _every() -> Mapping[str, int]:
     return {task: steps // 25 for task, steps in STEPS.items()}
 
 
-def _write_origin(folder: Path, data: Path, work: Path) -> None:
-    origin = {
+def _origin(seeds: Sequence[int], work: Path) -> Origin:
+    return {
+        "seeds": list(seeds),
         "command": "python -m benchmarks.speech_ft --data DATA",
-        "core_hours": _core_hours(work),
+        "core_hours": _core_hours(work, seeds),
         "commit": commit(MEASURED),
         "machine": machine(),
     }
-    (folder / "origin.json").write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    forget_places(folder, {data: "DATA", work: "runs"})
 
 
-def _core_hours(work: Path) -> Mapping[str, float]:
-    """What everything so far took; of pre-training, the steps alone."""
+def _core_hours(work: Path, seeds: Sequence[int]) -> Mapping[str, float]:
+    """What everything of these seeds so far took; of pre-training, the steps alone."""
+    runs = [path for seed in seeds for path in work.glob(f"runs/*/*-{seed}/cost.json")]
     steps = [row for path in work.glob("bases/*/round-*/metrics.jsonl") for row in path.read_text().splitlines()]
     seconds = {
-        "fine-tuning": [json.loads(path.read_text())["cpu_seconds"] for path in work.glob("runs/*/*/cost.json")],
+        "fine-tuning": [json.loads(path.read_text())["cpu_seconds"] for path in runs],
         "pre-training other bases": [json.loads(step).get("seconds", 0.0) for step in steps],
     }
     return {name: round(sum(each) / 3600, 2) for name, each in seconds.items()}

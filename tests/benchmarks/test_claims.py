@@ -63,7 +63,8 @@ def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
     origin = {"commit": "abc", "machine": {"cpu": "a cpu", "cores": 2}, "core_hours": {"fine-tuning": 1.5}}
-    (folder / "origin.json").write_text(json.dumps(origin))
+    origins = [{"seeds": [0, 1], **origin}, {"seeds": [2], **origin, "commit": "def"}]
+    (folder / "origin.json").write_text(json.dumps(origins))
     rows = [
         {"encoder": "pre-trained", "values": [2.0, 2.0]},
         {"encoder": "Stable-FT", "values": [1.0, 1.0]},
@@ -73,6 +74,8 @@ def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
     assert read_scores(tmp_path) == {"pr": {row["encoder"]: row["values"] for row in rows}}
     page = render(tmp_path)
     assert "| a table |" in page
+    hours = "a cpu, 2 cores; core-hours so far: 1.5 of fine-tuning."
+    assert f"Seeds 0, 1: commit abc; {hours}\n\nSeed 2: commit def; {hours}\n\n[The report]" in page
     assert "| Speech-FT generalizes better than Stable-FT alone (α = 1) | +4 (" in page
     assert "| Stable-FT | 1 | -1 (-1 to -1) |" in page
     assert "| Speech-FT | 6 | +4 (-3 to +10) |" in page
