@@ -23,14 +23,14 @@ from mergekit_speech.training.interrupt import InterruptRequest
 from mergekit_speech.training.learner import Learner
 from mergekit_speech.training.memory_use import peak_memory
 from mergekit_speech.training.open_replica import open_replica
-from mergekit_speech.training.ranks import gathered, launched, processes, share
+from mergekit_speech.training.precision import autocast, warn_if_slow
+from mergekit_speech.training.ranks import first, gathered, launched, processes, share
 from mergekit_speech.training.settings import Goal, LoopSettings
 
 Evaluate = Callable[[], Mapping[str, float]]
 Heard = tuple[Sequence[Clip], Any]
 """The clips of a whole batch, and the content of this process's share of it."""
 Batch = tuple[Position, Sequence[Clip], Any]
-HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _log = logging.getLogger(__name__)
 
 
@@ -129,6 +129,8 @@ class Loop:
         return self._finish()
 
     def _watched(self) -> None:
+        if first():
+            warn_if_slow(self._replica.device, self._settings.precision)
         try:
             for observer in self._observers:
                 observer.start(self._done, self._settings.steps)
@@ -231,8 +233,7 @@ class Loop:
         return math.fsum(gathered([total]))
 
     def _learn(self, part: Part, content: Any, share: float, step: int) -> float:
-        device, dtype = self._replica.device.type, HALF.get(self._settings.precision)
-        with torch.autocast(device, dtype=dtype, enabled=dtype is not None):
+        with autocast(self._replica.device, self._settings.precision):
             loss = self._replica.model(content)
         value = _checked("loss", float(loss.detach()), part.clips, step) * share
         # DDP takes the mean over processes, where this needs the sum.
