@@ -15,7 +15,7 @@ COMMANDS = {
     "run": "Fine-tune, merge and bench as one file says.",
     "statistics": "Gather statistics of an encoder, for merging by data.",
     "prepare": "Write manifests of an official corpus.",
-    "index": "Write manifests of Lhotse Shar folders, read where they are.",
+    "index": "Write manifests of Lhotse's cuts, recordings or Shar folders.",
     "bench": "Probe frozen encoders on SUPERB tasks and compare them.",
     "sweep": "Probe merges along alpha and other settings; pick the best.",
     "analyze": "Compare features and weights of encoders with their base.",

@@ -1,4 +1,4 @@
-"""`msm index`: a manifest of Lhotse Shar folders."""
+"""`msm index`: a manifest of what Lhotse wrote."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import click
 
 from mergekit_speech.cli.output import Output, common_options
 
-HELP = """Write the manifest of Lhotse Shar folders, one for each split; recordings stay in their tar files.
+HELP = """Write the manifest of what Lhotse wrote: a Shar folder for each split, or a file of cuts or of recordings.
 
-ROOT is a folder, or a URL such as s3://bucket/shar. Each clip is read from its tar file when it is heard, by one
-request for its bytes, so that a corpus need not fit on the disk. Custom fields of cuts and supervisions, text and
-speaker become fields of the clip.
+Recordings stay where they are. ROOT is a path, or a URL such as s3://bucket/shar. Clips of a Shar are read from its
+tar files when they are heard, by one request for their bytes, so that a corpus need not fit on the disk. A file of
+lines, as Lhotse's recipes write it, holds cuts of whole recordings; or recordings, whose supervisions are looked for
+beside it, under the same name but for that word. Custom fields of cuts and supervisions, text and speaker become
+fields of the clip.
 
 \b
 msm index train=shar/train valid=shar/dev test=shar/test --output data --folder asr
+msm index train=manifests/aishell3_recordings_train.jsonl.gz --output data --folder aishell3
 """
 
 
@@ -27,18 +30,18 @@ msm index train=shar/train valid=shar/dev test=shar/test --output data --folder 
 @click.option("--overwrite", is_flag=True, help="Replace that folder.")
 @common_options
 def command(out: Output, roots: tuple[str, ...], output: Path, folder: str, label: str | None, overwrite: bool) -> None:
-    """Write the manifest of Shar folders."""
-    from mergekit_speech.speech.shar import index_shar
+    """Write the manifest of what Lhotse wrote."""
+    from mergekit_speech.speech.indexing.index import index
 
     with out.progress() as progress:
-        bar = progress.add_task("shards")
-        counts = index_shar(
+        bar = progress.add_task("parts")
+        counts = index(
             _split_roots(roots),
             output,
             folder,
             label=label,
             overwrite=overwrite,
-            on_shard=lambda done, shards: progress.update(bar, completed=done, total=shards),
+            on_part=lambda done, parts: progress.update(bar, completed=done, total=parts),
         )
     out.log(f"{output / folder}: " + ", ".join(f"{split} {number:,}" for split, number in counts.items()))
     out.result({"output": output, "folders": {folder: counts}})

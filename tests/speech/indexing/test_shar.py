@@ -21,8 +21,8 @@ from mergekit_speech.errors import DataError, OutputError, SettingsError
 from mergekit_speech.finetuning.run import finetune
 from mergekit_speech.finetuning.settings import FinetuneSettings
 from mergekit_speech.speech.audio import read_audio
+from mergekit_speech.speech.indexing.index import index
 from mergekit_speech.speech.manifest import read_manifest
-from mergekit_speech.speech.shar import index_shar
 from tests.speech.corpus import noise, save
 
 WANTED = {"train": 4, "valid": 2, "test": 2}
@@ -80,14 +80,14 @@ def shar(tmp_path: Path) -> Path:
 
 def refuse(root: str | Path, data: Path, **options: Any) -> str:
     with pytest.raises(DataError) as caught:
-        index_shar({"train": str(root)}, data, "ks", **options)
+        index({"train": str(root)}, data, "ks", **options)
     assert "\n" not in str(caught.value)
     assert not (data / "ks").exists()
     return str(caught.value)
 
 
 def test_clips_of_a_shar_are_those_that_it_was_made_of(shars: Path, speech: Path, tmp_path: Path) -> None:
-    counts = index_shar({split: str(shars / split) for split in WANTED}, tmp_path, "ks")
+    counts = index({split: str(shars / split) for split in WANTED}, tmp_path, "ks")
     assert counts == {"train": 8, "valid": 4, "test": 4}
     clips = read_manifest(tmp_path, "ks", ["label"])
     for clip, row in zip(clips, chosen(speech), strict=True):
@@ -99,7 +99,7 @@ def test_clips_of_a_shar_are_those_that_it_was_made_of(shars: Path, speech: Path
 def test_a_run_on_a_shar_is_the_run_on_its_recordings(
     shars: Path, speech: Path, tiny_hubert: Path, tmp_path: Path
 ) -> None:
-    index_shar({split: str(shars / split) for split in WANTED}, tmp_path / "packed", "ks")
+    index({split: str(shars / split) for split in WANTED}, tmp_path / "packed", "ks")
     (tmp_path / "files" / "ks").mkdir(parents=True)
     rows = [{**row, "path": str(speech / row["path"])} for row in chosen(speech)]
     (tmp_path / "files" / "ks" / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -114,8 +114,8 @@ def test_a_run_on_a_shar_is_the_run_on_its_recordings(
 
 def test_a_shar_behind_a_url(shars: Path, tmp_path: Path) -> None:
     fsspec.filesystem("memory").put(str(shars / "test"), "/shars/test", recursive=True)
-    index_shar({"test": "memory://shars/test"}, tmp_path, "ks")
-    index_shar({"test": str(shars / "test")}, tmp_path, "here")
+    index({"test": "memory://shars/test"}, tmp_path, "ks")
+    index({"test": str(shars / "test")}, tmp_path, "here")
     there, here = (read_manifest(tmp_path, folder) for folder in ("ks", "here"))
     assert "memory://" in str(there[0].path)
     assert [read_audio(clip.path).tolist() for clip in there] == [read_audio(clip.path).tolist() for clip in here]
@@ -130,7 +130,7 @@ def test_what_becomes_of_text_speakers_and_custom_fields(tmp_path: Path) -> None
     ]
     cuts = [cut_of(path, "a.b", alone, {"split": "no", "more": 1}), cut_of(path, "c", turns, {})]
     root = write_shar([*cuts, cut_of(path, "d", [], {})], tmp_path / "shar")
-    index_shar({"train": str(root)}, tmp_path / "data", "any")
+    index({"train": str(root)}, tmp_path / "data", "any")
     clips = read_manifest(tmp_path / "data", "any")
     assert [(clip.id, clip.split) for clip in clips] == [("a.b", "train"), ("c", "train"), ("d", "train")]
     assert [clip.fields for clip in clips] == [
@@ -141,7 +141,7 @@ def test_what_becomes_of_text_speakers_and_custom_fields(tmp_path: Path) -> None
 
 
 def test_a_field_becomes_the_label(shars: Path, shar: Path, tmp_path: Path) -> None:
-    index_shar({"test": str(shars / "test")}, tmp_path / "data", "sid", label="speaker")
+    index({"test": str(shars / "test")}, tmp_path / "data", "sid", label="speaker")
     assert all(clip.fields["label"] == clip.fields["speaker"] for clip in read_manifest(tmp_path / "data", "sid"))
     assert refuse(shar, tmp_path, label="speaker") == (
         f"{shar}/cuts.000000.jsonl.gz:1: expected the field 'speaker' to become the label, came no fields: choose"
@@ -153,13 +153,13 @@ def test_folder_that_is_no_shar(tmp_path: Path) -> None:
     assert refuse(tmp_path, tmp_path / "data") == (
         f"{tmp_path} is no Shar folder: expected files such as cuts.000000.jsonl.gz, came none; check ROOT"
     )
-    with pytest.raises(SettingsError, match="expected a Shar folder for each split, came none: give train=ROOT"):
-        index_shar({}, tmp_path, "ks")
+    with pytest.raises(SettingsError, match="expected something for each split, came none: give train=ROOT"):
+        index({}, tmp_path, "ks")
 
 
 def test_protocol_that_nobody_knows(tmp_path: Path) -> None:
     assert refuse("gopher://shar", tmp_path) == (
-        "gopher://shar cannot be read (Protocol not known: gopher): check its address, and that the Shar is whole"
+        "gopher://shar cannot be read (Protocol not known: gopher): check its address, and that it is whole"
     )
 
 
@@ -209,7 +209,7 @@ def test_damaged_cuts(shar: Path, tmp_path: Path, content: bytes) -> None:
 def test_one_id_twice(shar: Path, tmp_path: Path) -> None:
     again = shutil.copytree(shar, tmp_path / "again")
     with pytest.raises(DataError) as caught:
-        index_shar({"train": str(shar), "valid": str(again)}, tmp_path / "data", "ks")
+        index({"train": str(shar), "valid": str(again)}, tmp_path / "data", "ks")
     assert str(caught.value) == (
         f"{again}/cuts.000000.jsonl.gz: two cuts are called 'one', the other is in {shar}/recording.000000.tar:"
         " keep one of them"
@@ -249,4 +249,4 @@ def test_roots_that_make_no_sense(roots: list[str], message: str, tmp_path: Path
 def test_folder_that_exists_is_kept(shar: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "ks").mkdir(parents=True)
     with pytest.raises(OutputError, match="exists; choose another folder"):
-        index_shar({"train": str(shar)}, tmp_path / "data", "ks")
+        index({"train": str(shar)}, tmp_path / "data", "ks")

@@ -1,0 +1,1 @@
+"""Manifests of what Lhotse wrote: Shar folders, cuts, recordings and supervisions."""
