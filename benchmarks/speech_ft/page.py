@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from scipy.stats import spearmanr
@@ -16,13 +16,16 @@ from benchmarks.origin import ROOT, spell
 from benchmarks.page import replaced
 from benchmarks.records import RESULTS
 from benchmarks.speech_ft.claims import BASE, CLAIMS, UNTESTED, Claim, Finding, Scores, find, judge, read_scores
+from benchmarks.speech_ft.drawing import draw_alphas, draw_similarity
 from benchmarks.speech_ft.joining import read_origins
-from benchmarks.speech_ft.matrix import TASKS
+from benchmarks.speech_ft.matrix import CROSSED, TASKS
+from mergekit_speech.reports.folder import RESULTS as RESULTS_FILE
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 README = ROOT / "README.md"
 NAME = "benchmarks.speech_ft.page"
 PLACE = RESULTS / "speech_ft"
+SIMILARITY, CURVES, SCATTER = "similarity.json", "curves.svg", "similarity.svg"
 LEGEND = "Means over seeds, by what was fine-tuned on; last, the mean difference, with its 95 % interval."
 FIGURES = ("deviation", "r2", "last_r2", "cka", "cosine")
 TITLES = {
@@ -46,7 +49,8 @@ def render(place: Path = PLACE) -> str:
     parts = ["## The claims", _claims(scores), "## SUPERB scores", overview(scores)]
     for name, title in TITLES.items():
         parts += [f"## {title}", *_comparison(place / name)]
-    parts += ["## Similarity of features against deviation of weights", *_similarity(place / "similarity.json")]
+    parts += ["## The curve of α", *_curves(place)]
+    parts += ["## Similarity of features against deviation of weights", *_similarity(place / SIMILARITY)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,7 +81,7 @@ def _spell(found: Finding) -> str:
 
 
 def _comparison(folder: Path) -> Iterator[str]:
-    if not (folder / "results.json").is_file():
+    if not (folder / RESULTS_FILE).is_file():
         yield "Not measured."
         return
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
@@ -86,6 +90,14 @@ def _comparison(folder: Path) -> Iterator[str]:
         hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items())
         yield f"{seeds}: commit {origin['commit']}; {spell(origin['machine'])}; core-hours so far: {hours}."
     yield f"[The report](../results/speech_ft/{folder.name}/report.html)."
+
+
+def _curves(place: Path) -> Iterator[str]:
+    if not (place / CURVES).is_file():
+        yield "Not measured."
+        return
+    yield "Differences from the base in percentage points, or points of the score, with their 95 % intervals."
+    yield f"![Differences from the base against α](../results/speech_ft/{CURVES})"
 
 
 def _similarity(path: Path) -> Iterator[str]:
@@ -104,12 +116,24 @@ def _similarity(path: Path) -> Iterator[str]:
         figures = (statistics.fmean(row[name] for row in own) for name in FIGURES)
         lines.append(f"| {label} | {len(own)} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
     yield "\n".join(lines)
+    yield f"![R² of features against the deviation of weights](../results/speech_ft/{SCATTER})"
     ranks = spearmanr([row["deviation"] for row in rows], [row["r2"] for row in rows]).statistic
     yield f"Rank correlation (Spearman) of deviation and R² over all {len(rows)} encoders: {ranks:+.2f}."
 
 
-def main(_arguments: Sequence[str] | None = None) -> None:
-    """Write both pages anew."""
+def draw(place: Path = PLACE) -> None:
+    """Draw what the page shows, as far as it was measured."""
+    curves = {name: place / f"curve-{name}" / RESULTS_FILE for name in CROSSED}
+    known = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in curves.items() if path.is_file()}
+    if known:
+        draw_alphas(known, place / CURVES)
+    if (place / SIMILARITY).is_file():
+        draw_similarity(json.loads((place / SIMILARITY).read_text(encoding="utf-8"))["rows"], place / SCATTER)
+
+
+def main() -> None:
+    """Draw, and write both pages anew."""
+    draw()
     for page, made in ((PAGE, render()), (README, overview(read_scores(PLACE)) + "\n")):
         page.write_text(replaced(page.read_text(encoding="utf-8"), made, NAME), encoding="utf-8")
 

@@ -58,7 +58,7 @@ def test_labels_may_stand_before_the_sign_of_equality() -> None:
 
 
 def test_the_page_says_what_is_not_measured(tmp_path: Path) -> None:
-    assert render(tmp_path).count("Not measured.") == len(TITLES) + 2
+    assert render(tmp_path).count("Not measured.") == len(TITLES) + 3
     folder = tmp_path / "pr"
     folder.mkdir()
     (folder / "table.md").write_text("| a table |\n")
