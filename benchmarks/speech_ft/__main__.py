@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.origin import ROOT
 from benchmarks.speech_ft.bases import others, pretrain_base
-from benchmarks.speech_ft.encoders import Contender, contenders, curve, multitask, sequential_run
+from benchmarks.speech_ft.encoders import Contender, contenders, curve, multitask, sequential_run, slower
 from benchmarks.speech_ft.matrix import CROSSED, HUBERT, SEEDS, TASKS, Base, runs
 from benchmarks.speech_ft.probe import compare
 from benchmarks.speech_ft.similarity import compare_features
@@ -71,6 +71,7 @@ def _comparisons(base: Base) -> Iterator[tuple[str, list[Contender]]]:
         return
     yield from ((task, contenders(task)) for task in TASKS)
     yield "multitask", multitask()
+    yield "slower", slower()
     yield from ((f"curve-{task}", curve(task)) for task in CROSSED)
 
 

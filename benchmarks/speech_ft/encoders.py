@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speech_ft.matrix import ALPHA, CROSSED, CURVE, HUBERT, PLAIN, RECIPES, Base, Recipe, Run
+from benchmarks.speech_ft.matrix import ALPHA, CROSSED, CURVE, HUBERT, PLAIN, RECIPES, SLOW, Base, Recipe, Run
 from mergekit_speech.finetuning.run import EARLY as EARLY_FOLDER
 from mergekit_speech.merging.merge import merge
 
@@ -54,6 +54,16 @@ def curve(task: str) -> list[Contender]:
     stable = _tuned(Run(HUBERT, task, BY_NAME["stable"], 0))
     between = [Contender(f"α {alpha:g}", _merged(HUBERT, [stable], alpha)) for alpha in CURVE]
     return [Contender("α 0", _untouched(HUBERT)), *between, Contender("α 1", stable)]
+
+
+def slower() -> list[Contender]:
+    """Regular fine-tuning at a lower rate, and the interpolation that follows it."""
+    regular, pace = _tuned(SLOW), f"{SLOW.recipe.pace:g} × the rate"
+    return [
+        Contender("pre-trained", _untouched(HUBERT)),
+        Contender(f"regular, {pace}", regular),
+        Contender(f"regular + interpolation, {pace}", _merged(HUBERT, [regular], ALPHA)),
+    ]
 
 
 def multitask() -> list[Contender]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,13 @@ class Recipe:
         name: In the names of folders.
         head_only: Fraction of the steps that update the head alone.
         method: What else is done otherwise than in stable fine-tuning.
+        pace: Factor of the learning rate.
     """
 
     name: str
     head_only: float
     method: Method
+    pace: float = 1.0
 
 
 RECIPES = (
@@ -98,13 +100,17 @@ class Run:
             "steps": STEPS[self.task],
             "evaluate_every": STEPS[self.task] // VALIDATIONS,
             "precision": PRECISION,
-            "learning_rate": UNSUPERVISED_RATE if unsupervised else RATE,
+            "learning_rate": self.recipe.pace * (UNSUPERVISED_RATE if unsupervised else RATE),
             "clips": CLIPS,
             "accumulate": 1,
             "head_only": self.recipe.head_only,
             "method": self.recipe.method,
             "seed": self.seed,
         }
+
+
+SLOW = Run(HUBERT, "pr", Recipe("regular-slow", 0.0, Method(train_cnn=True), pace=0.3), 0)
+"""Tells on one task whether regular fine-tuning suffers from the rate that all ways have."""
 
 
 def runs(base: Base, seeds: Sequence[int]) -> Iterator[Run]:
@@ -116,3 +122,4 @@ def runs(base: Base, seeds: Sequence[int]) -> Iterator[Run]:
         for task in TASKS:
             yield from (Run(base, task, recipe, seed) for recipe in RECIPES)
         yield Run(base, "+".join(CROSSED), PLAIN, seed)
+        yield replace(SLOW, seed=seed)

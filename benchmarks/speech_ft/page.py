@@ -33,6 +33,7 @@ TITLES = {
     "sid": "Fine-tuned on speaker identification",
     "er": "Fine-tuned on emotion recognition",
     "unlabelled_zh": "Continued pre-training on Mandarin",
+    "slower": "Regular fine-tuning on phoneme recognition at a lower rate",
     "multitask": "Phoneme recognition and speaker identification, four ways",
     "curve-pr": "From the base to the encoder tuned on phoneme recognition",
     "curve-sid": "From the base to the encoder tuned on speaker identification",
