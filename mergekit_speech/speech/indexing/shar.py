@@ -39,7 +39,10 @@ def find_shards(root: str) -> list[Part]:
             cuts, tar = map(system.unstrip_protocol, pair) if REMOTE in root else pair
             shards.append(Part(cuts, partial(_read_shard, cuts, tar)))
     if not shards:
-        raise DataError(f"{root} is no Shar folder: expected files such as cuts.000000.jsonl.gz, came none; check ROOT")
+        raise DataError(
+            f"{root} is no Shar folder: expected files such as cuts.000000.jsonl.gz, came none; name such a"
+            " folder, or a file of cuts or recordings (.jsonl, .jsonl.gz)"
+        )
     return shards
 
 

@@ -151,7 +151,8 @@ def test_a_field_becomes_the_label(shars: Path, shar: Path, tmp_path: Path) -> N
 
 def test_folder_that_is_no_shar(tmp_path: Path) -> None:
     assert refuse(tmp_path, tmp_path / "data") == (
-        f"{tmp_path} is no Shar folder: expected files such as cuts.000000.jsonl.gz, came none; check ROOT"
+        f"{tmp_path} is no Shar folder: expected files such as cuts.000000.jsonl.gz, came none; name such a folder,"
+        " or a file of cuts or recordings (.jsonl, .jsonl.gz)"
     )
     with pytest.raises(SettingsError, match="expected something for each split, came none: give train=ROOT"):
         index({}, tmp_path, "ks")
