@@ -88,7 +88,7 @@ def _comparison(folder: Path) -> Iterator[str]:
     yield (folder / "table.md").read_text(encoding="utf-8").strip()
     for origin in read_origins(folder):
         seeds = f"Seed{'s' if len(origin['seeds']) > 1 else ''} {', '.join(map(str, origin['seeds']))}"
-        hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items())
+        hours = " and ".join(f"{each:g} of {name}" for name, each in origin["core_hours"].items() if each)
         yield f"{seeds}: commit {origin['commit']}; {spell(origin['machine'])}; core-hours so far: {hours}."
     yield f"[The report](../results/speech_ft/{folder.name}/report.html)."
 

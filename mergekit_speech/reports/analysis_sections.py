@@ -93,7 +93,7 @@ def _listing(name: str, keys: Sequence[str], data: list[list[Cell]]) -> Listing:
 
 
 def _show(cell: Cell) -> str:
-    return f"{cell:.4f}".replace("-", MINUS) if isinstance(cell, float) else str("" if cell is None else cell)
+    return f"{cell:z.4f}".replace("-", MINUS) if isinstance(cell, float) else str("" if cell is None else cell)
 
 
 def _similarity(document: Mapping[str, Any]) -> Figure:

@@ -126,4 +126,4 @@ def _scaled(interval: tuple[float, float] | None, factor: float) -> tuple[float,
 
 
 def _points(label: str, value: float, interval: Sequence[float] | None = None) -> Bar:
-    return Bar(label, value, f"{value:.0f}".replace("-", MINUS), (interval[0], interval[1]) if interval else None)
+    return Bar(label, value, f"{value:z.0f}".replace("-", MINUS), (interval[0], interval[1]) if interval else None)

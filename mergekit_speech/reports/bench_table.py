@@ -69,7 +69,7 @@ def remarks(document: Mapping[str, Any]) -> list[str]:
 
 def show(value: float, column: Column, *, signed: bool = False) -> str:
     """A number in the unit and with the digits of its column."""
-    return f"{column.factor * value:{'+' if signed else ''}.{column.digits}f}".replace("-", MINUS)
+    return f"{column.factor * value:{'+' if signed else ''}z.{column.digits}f}".replace("-", MINUS)
 
 
 def show_figure(column: Column, figure: Spread | None) -> str:
@@ -150,7 +150,7 @@ def _points(document: Mapping[str, Any]) -> list[Table]:
     table.add_column("mean", justify="right")
     for row in score["figures"]:
         points = [*row["tasks"].values(), row["figure"]["mean"]]
-        table.add_row(Text(row["encoder"]), *(f"{value:.0f}".replace("-", MINUS) for value in points))
+        table.add_row(Text(row["encoder"]), *(f"{value:z.0f}".replace("-", MINUS) for value in points))
     return [table]
 
 

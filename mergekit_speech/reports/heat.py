@@ -68,6 +68,6 @@ def _draw_cell(canvas: Canvas, x: float, y: float, width: float, value: float | 
     canvas.box(x, y, width - 1, ROW - 1, "ground")
     canvas.box(x, y, width - 1, ROW - 1, "cell", share)
     if width >= LEAST_TO_WRITE and value is not None:
-        text = f"{value:.{digits}f}".replace("-", MINUS)
+        text = f"{value:z.{digits}f}".replace("-", MINUS)
         style = "tiny number middle on-heat" if share > 0.62 else "tiny number middle"
         canvas.text(x + (width - 1) / 2, y + 12.5, text, style)

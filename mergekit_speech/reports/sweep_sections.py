@@ -82,8 +82,8 @@ def _say_tested(document: Mapping[str, Any], label: str) -> list[str]:
 
 def _say_delta(delta: Mapping[str, Any]) -> str:
     interval = delta["interval"]
-    between = f" ({100 * interval[0]:+.2f} to {100 * interval[1]:+.2f})" if interval else ""
-    return f"{100 * delta['mean']:+.2f}{between}{', ' + delta['verdict'] if delta['verdict'] else ''}".replace(
+    between = f" ({100 * interval[0]:+z.2f} to {100 * interval[1]:+z.2f})" if interval else ""
+    return f"{100 * delta['mean']:+z.2f}{between}{', ' + delta['verdict'] if delta['verdict'] else ''}".replace(
         "-", MINUS
     )
 

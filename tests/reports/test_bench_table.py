@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from mergekit_speech.reports.bench_table import bench_markdown, bench_table
+from mergekit_speech.reports.bench_table import bench_markdown, bench_table, show
+from mergekit_speech.superb.columns import Column
 from tests.reports.documents import bench_document, eventful
 from tests.superb.benches import bench_of
 from tests.superb.corpus import report
@@ -87,3 +88,10 @@ def test_one_encoder_has_no_difference() -> None:
     assert "| KS accuracy ↑ | 50.00 |" in text
     assert "| SUPERB score ↑ | 463 |" in text
     assert "Deltas" not in text
+
+
+def test_differences_that_rounding_makes_zero_have_no_minus() -> None:
+    column = Column("ks", "acc", "accuracy", lower_is_better=False, rows=())
+    assert show(-1e-9, column, signed=True) == "+0.00"
+    assert show(-1e-9, column) == "0.00"
+    assert show(-0.0123, column, signed=True) == "−1.23"
