@@ -36,13 +36,16 @@ def main() -> None:
     names = options.bases.split(",") if options.bases else list(bases)
     if unknown := set(names) - bases.keys():
         parser.error(f"expected --bases among {', '.join(bases)}, came {', '.join(sorted(unknown))}")
-    for base in (bases[name] for name in names):
-        if options.only != "probe":
+    chosen = [bases[name] for name in names]
+    # Phase by phase: while one process pre-trains a base, another one may take the next.
+    if options.only != "probe":
+        for base in chosen:
             _tune(base, options.data, options.work, seeds)
-        if options.only != "tune":
-            missing = [run.folder(options.work) for run in runs(base, seeds) if not is_done(run.folder(options.work))]
-            if missing:
-                parser.error(f"expected every run, but {len(missing)} are not done, such as {missing[0]}")
+    if options.only != "tune":
+        folders = [run.folder(options.work) for base in chosen for run in runs(base, seeds)]
+        if missing := [folder for folder in folders if not is_done(folder)]:
+            parser.error(f"expected every run, but {len(missing)} are not done, such as {missing[0]}")
+        for base in chosen:
             _compare(base, options.data, options.work, seeds)
 
 

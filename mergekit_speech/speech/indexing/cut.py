@@ -41,8 +41,8 @@ class Part:
     read: Callable[[], Iterator[FoundCut]]
 
 
-def check_cut(place: str, cut: Any, *, again: str) -> tuple[str, float]:
-    """Id and duration, seconds, of a cut.
+def check_cut(place: str, cut: Any, *, again: str) -> str:
+    """Gives the id of a cut that has a duration too.
 
     Args:
         place: Where it is.
@@ -53,8 +53,8 @@ def check_cut(place: str, cut: Any, *, again: str) -> tuple[str, float]:
         DataError: It lacks one of them.
     """
     match cut:
-        case {"id": str(name), "duration": int() | float() as duration}:
-            return name, duration
+        case {"id": str(name), "duration": int() | float()}:
+            return name
     raise DataError(f"{place}: expected a cut with id and duration, got {cut!r:.60}: write {again} again")
 
 

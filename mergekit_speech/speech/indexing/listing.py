@@ -39,7 +39,7 @@ def _read(path: str) -> Iterator[FoundCut]:
             row = {**row, "recording": row, "supervisions": spoken.get(row.get("id", ""), [])}
         if isinstance(row, dict) and "tracks" in row:
             raise DataError(f"{place}: expected {row.get('id')!r} to be the whole of a recording, came a mix: {AGAIN}")
-        name, _ = check_cut(place, row, again="the file")
+        name = check_cut(place, row, again="the file")
         yield FoundCut(place, row, _where(place, name, row))
 
 

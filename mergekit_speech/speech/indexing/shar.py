@@ -49,7 +49,7 @@ def find_shards(root: str) -> list[Part]:
 def _read_shard(cuts: str, tar: str) -> Iterator[FoundCut]:
     members = _read_members(tar)
     for place, cut in read_lines(cuts):
-        name, _ = check_cut(place, cut, again="the Shar")
+        name = check_cut(place, cut, again="the Shar")
         if name not in members:
             raise DataError(f"{place}: expected the audio of cut {name!r} in {tar}, came none: write the Shar again")
         yield FoundCut(place, cut, {"path": tar, BYTES: members[name]})
